@@ -1,0 +1,1 @@
+"""The domain model, its rules and where it is stored; knows neither Gradio nor distilabel."""

@@ -1,0 +1,191 @@
+"""Feedback: one event for each thing an annotator did, and the rule that folds events into state.
+
+Events are only ever added. A later event of the same annotator on the same sample, task and
+completion replaces the earlier one; ``withdrawn`` takes it back. A file written by another tool to
+this contract is as good as one of ours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal, Self, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.core.schema import SCHEMA_VERSION, describe, stable_id
+
+MAX_LINE_BYTES: Final = 100_000
+
+FeedbackTask = Literal["thumbs", "pairwise", "rate", "edit", "instruction", "exam"]
+Status = Literal["submitted", "skipped", "flagged", "withdrawn"]
+Preference = Literal["left", "right", "tie", "both_bad"]
+
+
+def now() -> str:
+    """The present moment as stored: ISO 8601, UTC, milliseconds."""
+    return timestamp(datetime.now(UTC))
+
+
+def timestamp(moment: datetime) -> str:
+    """``moment`` in the one form that sorts as text: UTC, milliseconds, ``Z``."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _iso(text: str) -> str:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time needs its offset from UTC, such as Z")
+    return timestamp(moment)
+
+
+Moment = Annotated[str, Field(max_length=40), AfterValidator(_iso)]
+Identifier = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class FeedbackEvent(BaseModel):
+    """One row of the ``feedback`` config; fields that do not apply to the task are null."""
+
+    model_config = ConfigDict(frozen=True)
+
+    event_id: Identifier
+    sample_id: Identifier
+    task: FeedbackTask
+    annotator: Identifier
+    status: Status
+    completion_id: Identifier | None = None
+    label: bool | None = None
+    left_id: Identifier | None = None
+    right_id: Identifier | None = None
+    preference: Preference | None = None
+    rating: int | None = Field(default=None, ge=1, le=5)
+    text: str | None = Field(default=None, max_length=20_000)
+    option: str | None = Field(default=None, max_length=4_000)
+    reason: str | None = Field(default=None, max_length=200)
+    comment: str | None = Field(default=None, max_length=4_000)
+    shown_at: Moment | None = None
+    answered_at: Moment | None = None
+    received_at: Moment
+    duration_ms: int | None = Field(default=None, ge=0, le=86_400_000)
+    guidelines_version: str | None = Field(default=None, max_length=40)
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.task in ("thumbs", "rate", "edit") and self.completion_id is None:
+            raise ValueError(f"a {self.task} event needs completion_id")
+        if self.task == "pairwise" and not (
+            self.left_id and self.right_id and self.left_id != self.right_id
+        ):
+            raise ValueError("a pairwise event needs two different sides, left_id and right_id")
+        if self.status == "submitted":
+            for name in _ANSWER[self.task]:
+                if getattr(self, name) is None:
+                    raise ValueError(f"a submitted {self.task} event needs {name}")
+        return self
+
+    def key(self) -> Key:
+        """What the event is about: a newer event with the same key replaces this one.
+
+        For pairs it is the two completions, whichever side each was shown on.
+        """
+        subject = self.completion_id
+        if self.left_id and self.right_id:
+            subject = "|".join(sorted((self.left_id, self.right_id)))
+        return Key(self.annotator, self.sample_id, self.task, subject)
+
+    def to_line(self) -> str:
+        """The event as one line of JSON, all fields present."""
+        return json.dumps(self.model_dump(), ensure_ascii=False)
+
+
+_ANSWER: Final[dict[str, tuple[str, ...]]] = {
+    "thumbs": ("label",),
+    "pairwise": ("preference",),
+    "rate": ("rating",),
+    "edit": ("text",),
+    "instruction": ("text",),
+    "exam": ("option",),
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """What one judgement is about."""
+
+    annotator: str
+    sample_id: str
+    task: str
+    subject: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line of a feedback file that could not be read; it is reported, never fatal."""
+
+    file: str
+    number: int
+    reason: str
+
+    def __str__(self) -> str:
+        """For a report: where it is and what is wrong with it."""
+        return f"{self.file}:{self.number}: {self.reason}"
+
+
+Parsed: TypeAlias = FeedbackEvent | BadLine
+
+
+def parse(data: bytes, file: str) -> Iterator[Parsed]:
+    """Read a JSONL file, one event or one ``BadLine`` for each line that is not blank."""
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        if len(line) > MAX_LINE_BYTES:
+            yield BadLine(file, number, f"{len(line)} bytes, more than {MAX_LINE_BYTES}")
+            continue
+        try:
+            yield FeedbackEvent.model_validate_json(line)
+        except ValidationError as error:
+            yield BadLine(file, number, describe(error, at_most=2))
+
+
+@dataclass(slots=True)
+class Feedback:
+    """Folded feedback: the judgements that count now.
+
+    Add events in any order, any number of times: the result is the same.
+    """
+
+    bad_lines: list[BadLine] = field(default_factory=list)
+    _newest: dict[Key, FeedbackEvent] = field(default_factory=dict)
+
+    def add(self, parsed: Iterable[Parsed]) -> None:
+        """Take in events and unreadable lines."""
+        for item in parsed:
+            if isinstance(item, BadLine):
+                self.bad_lines.append(item)
+                continue
+            key = item.key()
+            known = self._newest.get(key)
+            if known is None or _order(known) < _order(item):
+                self._newest[key] = item
+
+    def current(self) -> Iterator[FeedbackEvent]:
+        """The newest event for each key, without those withdrawn."""
+        return (event for event in self._newest.values() if event.status != "withdrawn")
+
+    def get(self, key: Key) -> FeedbackEvent | None:
+        """The event that counts for ``key``, if there is one."""
+        event = self._newest.get(key)
+        return None if event is None or event.status == "withdrawn" else event
+
+    def answered(self, annotator: str) -> Iterator[FeedbackEvent]:
+        """What counts of one annotator."""
+        return (event for event in self.current() if event.annotator == annotator)
+
+
+def _order(event: FeedbackEvent) -> tuple[str, str, str]:
+    # The id decides between equal times; the content decides should an id be used twice.
+    return (event.received_at, event.event_id, stable_id(event.model_dump()))

@@ -1,0 +1,70 @@
+"""Every path in a project, whether a dataset repository or a folder."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Final, Literal
+
+from pipeline.core.errors import InvalidInput
+
+CARD: Final = "README.md"
+SEED: Final = "seed_data.json"
+PROJECT: Final = "project.json"
+DOCUMENTS: Final = "documents"
+SAMPLES: Final = "samples"
+FEEDBACK: Final = "feedback"
+DATA: Final = "data"
+
+PRIVATE: Final = ".seedbed"
+"""Working files of a folder project (lock, staged writes, journal); never part of the dataset."""
+
+ExportFormat = Literal["sft", "preference", "kto"]
+EXPORT_FORMATS: Final[tuple[ExportFormat, ...]] = ("sft", "preference", "kto")
+
+_UNSAFE = re.compile(r"[^a-zA-Z0-9._-]+")
+
+
+def sample_shard(run_id: str, index: int) -> str:
+    """Shard ``index`` of a generation run."""
+    return f"{SAMPLES}/{run_id}/{index:05d}.parquet"
+
+
+def feedback_file(day: datetime, instance: str, sequence: int) -> str:
+    """The ``sequence``-th feedback file that server ``instance`` writes.
+
+    The instance is random per process, so two servers never choose the same name.
+    """
+    return f"{FEEDBACK}/{day:%Y/%m/%d}/{instance}-{sequence:06d}.jsonl"
+
+
+def export_file(export: ExportFormat, split: str) -> str:
+    """The parquet file of one split of one export."""
+    return f"{DATA}/{export}/{split}.parquet"
+
+
+def safe_name(text: str) -> str:
+    """Make a file-name part out of any text: ASCII letters, digits, ``.``, ``_`` and ``-``."""
+    return _UNSAFE.sub("-", text).strip("-.")[:80] or "x"
+
+
+def checked(path: str) -> str:
+    """Return ``path`` if it is a plain relative path inside the project.
+
+    Raises:
+        InvalidInput: The path is absolute, climbs out, or names a working file.
+    """
+    parts = PurePosixPath(path).parts
+    bad = (
+        not parts
+        or path != "/".join(parts)
+        or parts[0] in ("/", PRIVATE)
+        or any(part in (".", "..") or "\\" in part or "\0" in part for part in parts)
+    )
+    if bad:
+        raise InvalidInput(
+            f"{path!r} is not a file path inside a project.",
+            "Use a relative path with forward slashes, such as documents/guide.txt.",
+        )
+    return path

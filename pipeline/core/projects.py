@@ -1,0 +1,103 @@
+"""Opening, making, reading and saving a project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.core import checks, layout
+from pipeline.core.errors import Conflict, FileMissing, ProjectNotFound
+from pipeline.core.feedback import Feedback, parse
+from pipeline.core.schema import Project, Seed
+from pipeline.core.settings import Settings
+from pipeline.core.store import ABSENT, Store, git_oid
+from pipeline.core.store_folder import FolderStore
+from pipeline.core.store_hub import HubStore
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSeed:
+    """A seed with the etag that guards the next save; ``ABSENT`` when nothing was saved yet."""
+
+    seed: Seed
+    etag: str | None
+
+
+def open_store(settings: Settings, *, token: str | None = None) -> Store:
+    """The store of ``settings.project``, acting with ``token`` or else with the owner's.
+
+    Does no I/O.
+
+    Raises:
+        InvalidInput: The name is neither ``user/name`` nor a path.
+    """
+    if settings.project.startswith((".", "/", "~")):
+        return FolderStore(settings.project)
+    return HubStore(settings.project, token=token or settings.hf_token, hub=settings.hub)
+
+
+def require_project(store: Store) -> None:
+    """Refuse a project that is not there.
+
+    Raises:
+        ProjectNotFound: With how to make one.
+    """
+    if not store.exists():
+        raise ProjectNotFound(
+            f"There is no project {store.name}.",
+            f"Make it with: python -m pipeline init {store.name}",
+        )
+
+
+def load_seed(store: Store) -> SavedSeed:
+    """The seed as last saved; an empty one if there is none yet."""
+    try:
+        content = store.read(layout.SEED)
+    except FileMissing:
+        return SavedSeed(Seed(), ABSENT)
+    return SavedSeed(Seed.from_json(content.data), content.etag)
+
+
+def save_seed(store: Store, seed: Seed, *, expect: str | None, message: str) -> SavedSeed:
+    """Save a seed over the version whose etag is ``expect``.
+
+    Raises:
+        InvalidInput: The seed has a problem that must be solved before it can be kept.
+        Conflict: Somebody saved another version meanwhile; nothing was written.
+    """
+    checks.require(seed, checks.Level.BLOCKS_SAVING)
+    data = seed.to_json()
+    store.commit({layout.SEED: data}, message=message, expect={layout.SEED: expect})
+    saved = store.read(layout.SEED)
+    # Had somebody saved again at once, our own etag makes the next save a conflict, as it must.
+    return SavedSeed(seed, saved.etag if saved.data == data else git_oid(data))
+
+
+def load_project(store: Store) -> Project:
+    """The project's settings; the defaults if there is no file."""
+    try:
+        return Project.from_json(store.read(layout.PROJECT).data)
+    except FileMissing:
+        return Project()
+
+
+def load_feedback(store: Store) -> Feedback:
+    """All feedback of a project, folded."""
+    feedback = Feedback()
+    root = store.checkout(layout.FEEDBACK)
+    for path in sorted((root / layout.FEEDBACK).rglob("*.jsonl")):
+        feedback.add(parse(path.read_bytes(), path.relative_to(root).as_posix()))
+    return feedback
+
+
+def make_project(store: Store, seed: Seed, project: Project, card: bytes) -> None:
+    """Make a project with its first files; what already exists stays as it is."""
+    store.create()
+    for path, data in (
+        (layout.SEED, seed.to_json()),
+        (layout.PROJECT, project.to_json()),
+        (layout.CARD, card),
+    ):
+        try:
+            store.commit({path: data}, message=f"Add {path}", expect={path: ABSENT})
+        except Conflict:
+            continue  # it is there already, and is not ours to replace

@@ -1,0 +1,94 @@
+"""Samples as parquet: the columns of the ``samples`` config, writing a shard, reading them all."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from pipeline.core import layout
+from pipeline.core.errors import InvalidInput
+from pipeline.core.schema import Sample, describe
+from pipeline.core.store import Store
+
+_COMPLETION: Final = pa.struct(
+    [
+        ("completion_id", pa.string()),
+        ("text", pa.string()),
+        ("model", pa.string()),
+        ("parameters", pa.string()),
+        ("finish_reason", pa.string()),
+        ("tokens_in", pa.int64()),
+        ("tokens_out", pa.int64()),
+        ("judge_rating", pa.float64()),
+        ("judge_rationale", pa.string()),
+        ("evolved_from", pa.string()),
+    ]
+)
+
+COLUMNS: Final = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("kind", pa.string()),
+        ("system", pa.string()),
+        ("instruction", pa.string()),
+        ("completions", pa.list_(_COMPLETION)),
+        ("topic", pa.string()),
+        ("perspective", pa.string()),
+        ("lineage", pa.list_(pa.string())),
+        ("document", pa.string()),
+        ("span", pa.struct([("start", pa.int64()), ("end", pa.int64())])),
+        ("flags", pa.list_(pa.string())),
+        ("run_id", pa.string()),
+        ("fingerprint", pa.string()),
+        ("created_at", pa.string()),
+        ("question", pa.string()),
+        ("answer", pa.string()),
+        ("distractors", pa.list_(pa.string())),
+    ]
+)
+
+
+def to_parquet(samples: Sequence[Sample]) -> bytes:
+    """One shard."""
+    table = pa.Table.from_pylist([sample.model_dump() for sample in samples], schema=COLUMNS)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def read_shard(path: Path) -> Iterator[Sample]:
+    """The samples of one shard, a batch in memory at a time.
+
+    Raises:
+        InvalidInput: The file is not parquet, or a row does not fit the columns.
+    """
+    try:
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=1_000):
+            for row in batch.to_pylist():
+                yield Sample.model_validate(row)
+    except (pa.ArrowException, OSError) as error:
+        raise InvalidInput(
+            f"{path.name} cannot be read as parquet: {error}.", "Remove it or restore it."
+        ) from error
+    except ValidationError as error:
+        raise InvalidInput(
+            f"{path.name} holds a row that is not a sample: {describe(error)}.",
+            "Remove the file or repair the row.",
+        ) from error
+
+
+def read_samples(store: Store) -> Iterator[Sample]:
+    """All samples of a project, each ``sample_id`` once, in the order of the shards' paths."""
+    folder = store.checkout(layout.SAMPLES)
+    seen: set[str] = set()
+    for path in sorted((folder / layout.SAMPLES).rglob("*.parquet")):
+        for sample in read_shard(path):
+            if sample.sample_id not in seen:
+                seen.add(sample.sample_id)
+                yield sample

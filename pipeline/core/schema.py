@@ -1,0 +1,335 @@
+"""What is stored: the seed, the project's settings and the samples.
+
+A seed keeps the keys of the Domain Data Grower, so its projects open as they are, and carries
+unknown keys through a round trip. Settings refuse unknown keys: a typing error must not pass for
+a setting.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.core.errors import InvalidInput
+
+SCHEMA_VERSION: Final = 1
+MAX_SEED_BYTES: Final = 2_000_000
+
+Model = TypeVar("Model", bound=BaseModel)
+
+LANGUAGES: Final[dict[str, str]] = {
+    "en": "English",
+    "es": "Spanish",
+    "pt": "Portuguese",
+    "fr": "French",
+    "de": "German",
+    "it": "Italian",
+    "nl": "Dutch",
+    "pl": "Polish",
+    "tr": "Turkish",
+    "ar": "Arabic",
+    "hi": "Hindi",
+    "id": "Indonesian",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "ru": "Russian",
+    "sw": "Swahili",
+    "uk": "Ukrainian",
+    "vi": "Vietnamese",
+    "zh": "Chinese",
+}
+"""Languages offered by name; any other BCP 47 tag is accepted and passed on as it is."""
+
+
+class Example(BaseModel):
+    """A question with the answer an expert would give, optionally tied to one cell."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    question: str = Field(max_length=4_000)
+    answer: str = Field(max_length=20_000)
+    topic: str = Field(default="", max_length=300)
+    perspective: str = Field(default="", max_length=300)
+
+
+class Seed(BaseModel):
+    """What the expert wrote. An empty seed is valid to keep; see ``pipeline.core.checks``."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    domain: str = Field(default="", max_length=200)
+    description: str = Field(default="", max_length=4_000)
+    language: str = Field(default="en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    domain_expert_prompt: str = Field(default="", max_length=20_000)
+    topics: list[str] = Field(default_factory=list, max_length=500)
+    perspectives: list[str] = Field(default_factory=list, max_length=200)
+    examples: list[Example] = Field(default_factory=list, max_length=500)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """Read a seed file.
+
+        Raises:
+            InvalidInput: Names every field that is wrong, in one message.
+        """
+        return _parse(cls, data, "seed_data.json", MAX_SEED_BYTES)
+
+    def to_json(self) -> bytes:
+        """Write the seed, with the two keys derived for readers of the old format."""
+        fields = self.model_dump()
+        fields["application_instruction"] = self.application_instruction()
+        fields["seed_terms"] = [
+            f"{topic} from a {perspective} perspective"
+            for topic in self.topics
+            for perspective in self.perspectives
+        ]
+        return _dump(fields)
+
+    def application_instruction(self) -> str:
+        """One text that describes the expert and shows the examples."""
+        shown = "\n\n".join(f"Question: {e.question}\nAnswer: {e.answer}" for e in self.examples)
+        return f"{self.domain_expert_prompt}\n\n{shown}".strip()
+
+    def language_name(self) -> str:
+        """The language in English words, for use inside a prompt."""
+        return LANGUAGES.get(self.language, self.language)
+
+    def cells(self) -> list[Cell]:
+        """Every topic with every perspective, topics first, each pair once."""
+        return [
+            Cell(topic=topic, perspective=perspective)
+            for topic in unique(self.topics)
+            for perspective in unique(self.perspectives)
+        ]
+
+
+class Cell(BaseModel):
+    """One topic seen from one perspective: the unit that generation fills."""
+
+    model_config = ConfigDict(frozen=True)
+
+    topic: str
+    perspective: str
+
+
+class ModelChoice(BaseModel):
+    """A model and how to sample from it.
+
+    Without ``base_url`` the model is called through Hugging Face Inference Providers. The names in
+    ``STAND_INS`` call no model: they compose text from the seed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(min_length=1, max_length=300)
+    base_url: str | None = Field(default=None, pattern=r"^https?://")
+    temperature: float = Field(default=0.8, ge=0, le=2)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_tokens: int = Field(default=1024, ge=1, le=131_072)
+
+
+STAND_INS: Final = ("seedbed/stand-in-careful", "seedbed/stand-in-hasty")
+"""Names under which the offline stand-in composes text; neither is a language model."""
+
+
+class GenerationSettings(BaseModel):
+    """How seeds grow into samples."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rows: int = Field(default=24, ge=1, le=10_000_000)
+    instructions_per_call: int = Field(default=4, ge=1, le=50)
+    completions: int = Field(default=2, ge=1, le=8)
+    models: list[ModelChoice] = Field(
+        default_factory=lambda: [ModelChoice(model=name) for name in STAND_INS],
+        min_length=1,
+        max_length=8,
+    )
+    instruction_model: ModelChoice | None = None
+    concurrency: int = Field(default=8, ge=1, le=1_000)
+    timeout: float = Field(default=120, gt=0, le=3_600)
+
+    def for_instructions(self) -> ModelChoice:
+        """The model that writes instructions: its own, else the first of ``models``."""
+        return self.instruction_model or self.models[0]
+
+    def for_completion(self, index: int) -> ModelChoice:
+        """The model that writes completion ``index``; models take turns."""
+        return self.models[index % len(self.models)]
+
+
+Task = Literal["thumbs", "pairwise"]
+
+
+class AnnotationSettings(BaseModel):
+    """What annotators are asked, and how."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tasks: list[Task] = Field(default=["thumbs", "pairwise"], min_length=1)
+    guidelines: str = Field(default="", max_length=50_000)
+    show_topic: bool = True
+
+    def guidelines_version(self) -> str:
+        """A short digest of the guidelines: it changes when, and only when, they change."""
+        return hashlib.sha256(self.guidelines.encode()).hexdigest()[:12]
+
+
+class AccessSettings(BaseModel):
+    """Who may annotate: anybody with the link, or people signed in with Hugging Face."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    annotate: Literal["open", "signed_in"] = "open"
+
+
+class Project(BaseModel):
+    """A project's settings, apart from what the expert wrote."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    generation: GenerationSettings = Field(default_factory=GenerationSettings)
+    annotation: AnnotationSettings = Field(default_factory=AnnotationSettings)
+    access: AccessSettings = Field(default_factory=AccessSettings)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """Read a settings file.
+
+        Raises:
+            InvalidInput: Names every field that is wrong, in one message.
+        """
+        return _parse(cls, data, "project.json", MAX_SEED_BYTES)
+
+    def to_json(self) -> bytes:
+        """Write the settings, defaults included, so that the file documents itself."""
+        return _dump(self.model_dump())
+
+
+class Completion(BaseModel):
+    """One model's answer, with what is needed to ask for it again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    completion_id: str
+    text: str
+    model: str
+    parameters: str
+    """The sampling parameters as a JSON object."""
+    finish_reason: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    judge_rating: float | None = None
+    judge_rationale: str | None = None
+    evolved_from: str | None = None
+
+
+class Span(BaseModel):
+    """Where in a document a row comes from: characters, end exclusive."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start: int
+    end: int
+
+
+class Sample(BaseModel):
+    """One row of the ``samples`` config."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sample_id: str
+    kind: Literal["instruction", "exam"] = "instruction"
+    system: str | None = None
+    instruction: str
+    completions: tuple[Completion, ...]
+    topic: str
+    perspective: str
+    lineage: tuple[str, ...] = ()
+    """How the instruction came about, oldest first, such as ``cell:clay soils|agronomist``."""
+    document: str | None = None
+    span: Span | None = None
+    flags: tuple[str, ...] = ()
+    run_id: str
+    fingerprint: str
+    created_at: str
+    question: str | None = None
+    answer: str | None = None
+    distractors: tuple[str, ...] | None = None
+
+
+def stable_id(*parts: object) -> str:
+    """Sixteen hex digits that depend on nothing but ``parts``: same lineage, same id."""
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def unique(texts: Iterable[str]) -> list[str]:
+    """The texts in order, without blanks and without repeats that differ in case or spacing."""
+    kept: dict[str, str] = {}
+    for text in texts:
+        key = normalized(text)
+        if key:
+            kept.setdefault(key, text.strip())
+    return list(kept.values())
+
+
+def normalized(text: str) -> str:
+    """The text as duplicates are recognised: case and spacing do not count."""
+    return " ".join(text.casefold().split())
+
+
+def _dump(fields: dict[str, Any]) -> bytes:
+    return (json.dumps(fields, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def _parse(kind: type[Model], data: bytes, name: str, limit: int) -> Model:
+    if len(data) > limit:
+        raise InvalidInput(
+            f"{name} is {len(data) / 1e6:.1f} MB; at most {limit / 1e6:.0f} MB can be read.",
+            "Put long texts into documents/ and keep the seed short.",
+        )
+    try:
+        fields = json.loads(data)
+    except ValueError as error:
+        raise InvalidInput(
+            f"{name} is not JSON: {error}.", "Repair the file, or restore an earlier version."
+        ) from error
+    if not isinstance(fields, dict):
+        raise InvalidInput(
+            f"{name} holds a {type(fields).__name__}, not an object with named fields.",
+            "Write it as {...}.",
+        )
+    version = fields.get("schema_version", SCHEMA_VERSION)
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise InvalidInput(
+            f"{name} has schema version {version}; this Seedbed reads up to {SCHEMA_VERSION}.",
+            "Update Seedbed, then open the project again.",
+        )
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise InvalidInput(
+            f"{name} cannot be used: {describe(error)}.",
+            "Correct these fields; nothing was changed.",
+        ) from error
+
+
+def describe(error: ValidationError, at_most: int = 5) -> str:
+    """Every field that failed validation, its value shortened, in one line."""
+    found: Sequence[Any] = error.errors(include_url=False)
+    parts = []
+    for item in found[:at_most]:
+        where = ".".join(str(step) for step in item["loc"]) or "the file"
+        shown = repr(item.get("input"))
+        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+        parts.append(f"{where}: {item['msg'].rstrip('.')} (it is {shown})")
+    if len(found) > at_most:
+        parts.append(f"and {len(found) - at_most} more")
+    return "; ".join(parts)

@@ -1,0 +1,208 @@
+"""A project in a folder, with the Hub's guarantees: atomic commits, guarded writes, one writer.
+
+A commit stages its files, makes a manifest appear by one rename (the moment of commit) and then
+moves the files into place. Whoever opens the folder after a crash finishes a commit whose manifest
+is there and forgets one whose manifest is not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from pipeline.core import layout
+from pipeline.core.errors import (
+    Conflict,
+    FileMissing,
+    NotAllowed,
+    ProjectNotFound,
+    StoreUnavailable,
+)
+from pipeline.core.store import Content, StoredFile, git_oid
+
+_LOCK_SECONDS: Final = 30
+
+
+class FolderStore:
+    """A project in the folder ``path``; see ``pipeline.core.store.Store`` for each method."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._name = str(path)
+        self._root = Path(path).expanduser().absolute()
+        self._work = self._root / layout.PRIVATE
+        self._manifest = self._work / "commit.json"
+
+    @property
+    def name(self) -> str:
+        """The folder as it was given."""
+        return self._name
+
+    def exists(self) -> bool:
+        """Tell whether the folder holds a project: a seed or settings."""
+        return any((self._root / path).is_file() for path in (layout.SEED, layout.PROJECT))
+
+    def create(self) -> None:
+        """Make the folder.
+
+        Raises:
+            NotAllowed: The place cannot be written, or a file is in the way.
+        """
+        with _disk_errors(self._name):
+            self._root.mkdir(parents=True, exist_ok=True)
+
+    def can_write(self) -> bool:
+        """Tell whether the folder can be written."""
+        return os.access(self._root, os.W_OK)
+
+    def files(self, prefix: str = "") -> list[StoredFile]:
+        """The files under ``prefix``, without working files."""
+        self._ready()
+        top = self._root / layout.checked(prefix) if prefix else self._root
+        found = []
+        for path in sorted(top.rglob("*")):
+            inside = path.relative_to(self._root)
+            if inside.parts[0] == layout.PRIVATE or not path.is_file():
+                continue
+            data = path.read_bytes()
+            found.append(StoredFile(inside.as_posix(), len(data), git_oid(data)))
+        return found
+
+    def read(self, path: str) -> Content:
+        """The content of one file."""
+        self._ready()
+        try:
+            data = (self._root / layout.checked(path)).read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise FileMissing(
+                f"{self._name} has no file {path}.", "Check the name of the file."
+            ) from error
+        return Content(data, git_oid(data))
+
+    def checkout(self, prefix: str) -> Path:
+        """The folder itself."""
+        layout.checked(prefix)
+        self._ready()
+        return self._root
+
+    def commit(
+        self,
+        files: Mapping[str, bytes],
+        *,
+        message: str,
+        expect: Mapping[str, str | None] | None = None,
+    ) -> None:
+        """Write all of ``files`` or none, one writer at a time."""
+        for path in files:
+            layout.checked(path)
+        if not self._root.is_dir():
+            raise ProjectNotFound(
+                f"There is no folder {self._name}.",
+                f"Make it with: python -m pipeline init {self._name}",
+            )
+        with _disk_errors(self._name), self._locked():
+            self._recover()
+            for path, etag in (expect or {}).items():
+                if self._etag(path) != etag and self._etag(path) != _own(files, path):
+                    raise Conflict(path)
+            changed = {p: data for p, data in files.items() if self._etag(p) != git_oid(data)}
+            if changed:
+                self._stage(changed)
+                self._recover()
+
+    def _ready(self) -> None:
+        if not self._root.is_dir():
+            raise ProjectNotFound(
+                f"There is no folder {self._name}.",
+                f"Make it with: python -m pipeline init {self._name}",
+            )
+        if self._manifest.exists():
+            with _disk_errors(self._name), self._locked():
+                self._recover()
+
+    def _etag(self, path: str) -> str | None:
+        try:
+            return git_oid((self._root / path).read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _stage(self, files: Mapping[str, bytes]) -> None:
+        staging = self._work / uuid.uuid4().hex
+        staging.mkdir(parents=True)
+        moves = {}
+        for number, (path, data) in enumerate(files.items()):
+            _write_durably(staging / str(number), data)
+            moves[f"{staging.name}/{number}"] = path
+        draft = staging / "commit.json"
+        _write_durably(draft, json.dumps(moves).encode())
+        _sync_folder(staging)
+        draft.replace(self._manifest)
+        _sync_folder(self._work)
+
+    def _recover(self) -> None:
+        """Finish the commit whose manifest is there; drop what never got one."""
+        if self._manifest.exists():
+            for source, path in json.loads(self._manifest.read_bytes()).items():
+                staged, target = self._work / source, self._root / layout.checked(path)
+                if staged.exists():
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    staged.replace(target)
+                    _sync_folder(target.parent)
+            self._manifest.unlink()
+        for left in self._work.iterdir():
+            if left.is_dir() and len(left.name) == 32:
+                shutil.rmtree(left)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._work.mkdir(exist_ok=True)
+        try:
+            with FileLock(self._work / "lock", timeout=_LOCK_SECONDS):
+                yield
+        except Timeout as error:
+            raise StoreUnavailable(
+                f"Another program has been writing to {self._name} for {_LOCK_SECONDS} seconds.",
+                "Wait for it or stop it, then try again.",
+            ) from error
+
+
+def _own(files: Mapping[str, bytes], path: str) -> str | None:
+    return git_oid(files[path]) if path in files else None
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _disk_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        raise NotAllowed(
+            f"{name} cannot be written: {error.strerror}.",
+            "Choose a folder of your own, or change its permissions.",
+        ) from error
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The disk refused to write to {name}: {error.strerror}.",
+            "Free some space or check the disk, then run the same again.",
+        ) from error

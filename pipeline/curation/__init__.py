@@ -1,0 +1,1 @@
+"""Turns votes into training data."""

@@ -1,0 +1,1 @@
+"""Turns seeds into samples; the only place that imports distilabel."""

@@ -1,0 +1,1 @@
+"""What both Spaces share on screen: look, identity, safe rendering, launching."""

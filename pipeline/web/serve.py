@@ -1,0 +1,66 @@
+"""Opening a Space's page, on a laptop or as a Space."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+
+import gradio as gr
+
+from pipeline.core.errors import SeedbedError
+from pipeline.core.settings import Settings
+from pipeline.web.look import BASE_CSS, theme
+
+
+def launch(
+    page: gr.Blocks,
+    settings: Settings,
+    *,
+    styles: Sequence[Path] = (),
+    port: int | None = None,
+    wait: bool = True,
+) -> str:
+    """Serve ``page`` and return its local address.
+
+    Args:
+        page: What a Space's ``build_app`` returned.
+        settings: Decides between all interfaces (a Space) and this machine only.
+        styles: The Space's own style sheets, after the shared one.
+        port: None takes the first free one from 7860.
+        wait: Block until interrupted.
+    """
+    page.queue(default_concurrency_limit=8)
+    _, address, _ = page.launch(
+        server_name="0.0.0.0" if settings.on_space else "127.0.0.1",  # noqa: S104
+        server_port=port,
+        prevent_thread_lock=not wait,
+        theme=theme(),
+        css_paths=[BASE_CSS, *styles],
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        quiet=True,
+        max_file_size="20mb",
+    )
+    return address
+
+
+def note(kind: str, text: str) -> str:
+    """A short notice as HTML: ``kind`` is ``good``, ``warn``, ``bad`` or empty; ``text`` plain."""
+    role = "alert" if kind == "bad" else "status"
+    return f'<div class="sb-note {kind}" role="{role}">{html.escape(text)}</div>'
+
+
+def error_note(error: SeedbedError) -> str:
+    """An error as a notice: what is wrong and what to do next."""
+    return note("bad", str(error))
+
+
+def notice_page(title: str, error: SeedbedError) -> gr.Blocks:
+    """A page that says why the Space cannot work yet, and what to do."""
+    page = gr.Blocks(title=title, analytics_enabled=False)
+    with page:
+        gr.HTML(f"<h1>{html.escape(title)}</h1>")
+        gr.HTML(error_note(error))
+    return page

@@ -1,0 +1,1 @@
+"""Tests of Seedbed, and the loopback servers they run against."""
