@@ -159,6 +159,7 @@ class Feedback:
     """
 
     bad_lines: list[BadLine] = field(default_factory=list)
+    event_ids: set[str] = field(default_factory=set)
     _newest: dict[Key, FeedbackEvent] = field(default_factory=dict)
 
     def add(self, parsed: Iterable[Parsed]) -> None:
@@ -167,6 +168,7 @@ class Feedback:
             if isinstance(item, BadLine):
                 self.bad_lines.append(item)
                 continue
+            self.event_ids.add(item.event_id)
             key = item.key()
             known = self._newest.get(key)
             if known is None or _order(known) < _order(item):

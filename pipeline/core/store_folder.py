@@ -45,6 +45,11 @@ class FolderStore:
         """The folder as it was given."""
         return self._name
 
+    @property
+    def work_folder(self) -> Path:
+        """Where working files of this project go; never part of the dataset."""
+        return self._work
+
     def exists(self) -> bool:
         """Tell whether the folder holds a project: a seed or settings."""
         return any((self._root / path).is_file() for path in (layout.SEED, layout.PROJECT))

@@ -1,10 +1,22 @@
 """Faults a test switches on and off while clients are running."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Literal, get_args
+
+Operation = Literal[
+    "any",
+    # repositories as wholes
+    "whoami", "create_repo", "delete_repo", "move_repo", "list", "info", "settings", "auth_check",
+    "duplicate",
+    # reading
+    "tree", "paths_info", "refs", "commits", "resolve", "lfs_download",
+    # writing
+    "validate_yaml", "preupload", "xet_token", "lfs_batch", "lfs_upload", "lfs_complete",
+    "lfs_verify", "commit", "branch", "tag", "super_squash",
+    # Spaces
+    "secrets", "variables", "runtime", "restart", "pause", "hardware", "sleep_time",
+]  # fmt: skip
 
 
 @dataclass(slots=True, eq=False)
@@ -24,7 +36,7 @@ class Fault:
         Fault(method="GET", path=r"/resolve/main/data", status=502)
 
     Args:
-        on: Name of the operation (see the routes: commit, preupload, resolve, tree, info, ...).
+        on: Name of the operation, any when absent.
         method: HTTP method, any when absent.
         path: Regular expression searched for in the raw path.
         status: Status answered.
@@ -37,7 +49,7 @@ class Fault:
         hits: How many requests were hit so far.
     """
 
-    on: str = "any"
+    on: Operation = "any"
     method: str | None = None
     path: str | None = None
     status: int | None = None
@@ -50,7 +62,11 @@ class Fault:
     hits: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a fault that would do nothing."""
+        """Refuse a fault that would do nothing, or not what it says."""
+        if self.on not in get_args(Operation):
+            raise ValueError(f"unknown operation {self.on!r}: {get_args(Operation)}")
+        if self.status is not None and self.drop:
+            raise ValueError(f"a dropped connection carries no status: {self}")
         if self.status is None and not self.drop and not self.latency:
             raise ValueError(f"a fault needs a status, drop or latency: {self}")
 
@@ -92,13 +108,3 @@ class FaultList:
             if not spared and fault.matches(operation, method, path) and fault.strike():
                 struck.append(fault)
         return struck
-
-    @contextmanager
-    def during(self, fault: Fault) -> Iterator[Self]:
-        """Keep a fault for the length of a block, ahead of all others."""
-        self.faults.insert(0, fault)
-        try:
-            yield self
-        finally:
-            if fault in self.faults:
-                self.faults.remove(fault)

@@ -1,6 +1,8 @@
 """A repository in memory: blobs, commits, references, and the settings of a Space."""
 
 import hashlib
+import importlib
+import json
 import re
 import secrets
 from collections import deque
@@ -9,14 +11,15 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import Any
 
-import yaml
-
 from tests.hub_server.wire import HubError
 
 LFS_EXTENSIONS = (
-    "7z arrow bin bz2 ckpt gz h5 joblib lz4 model msgpack npy npz onnx parquet pickle pkl pt pth rar "
-    "safetensors tar tgz wasm xz zip zst aac flac mp3 ogg wav bmp gif png tiff jpg jpeg webp mp4 webm"
-).split()
+    *("7z", "bz2", "gz", "lz4", "rar", "tar", "tgz", "xz", "zip", "zst"),
+    *("arrow", "bin", "ckpt", "h5", "joblib", "model", "msgpack", "npy", "npz", "onnx"),
+    *("parquet", "pickle", "pkl", "pt", "pth", "safetensors", "wasm"),
+    *("aac", "flac", "mp3", "ogg", "wav", "mp4", "webm"),
+    *("bmp", "gif", "png", "tiff", "jpg", "jpeg", "webp"),
+)
 GITATTRIBUTES = "".join(
     f"*.{extension} filter=lfs diff=lfs merge=lfs -text\n" for extension in LFS_EXTENSIONS
 ).encode()
@@ -30,7 +33,7 @@ def git_oid(data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A file's content. Git stores an LFS file as a small pointer, and `oid` names what it stores."""
+    """A file's content; `oid` names what git stores, which for an LFS file is a small pointer."""
 
     data: bytes = field(repr=False)
     oid: str
@@ -146,9 +149,15 @@ class Repo:
         raise HubError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
 
     def record(
-        self, files: Mapping[str, Blob], *, parent: str | None, title: str, message: str = "",
-        author: str, date: float,
-    ) -> Commit:  # fmt: skip
+        self,
+        files: Mapping[str, Blob],
+        *,
+        parent: str | None,
+        title: str,
+        message: str = "",
+        author: str,
+        date: float,
+    ) -> Commit:
         """Store a commit; no reference moves yet."""
         commit = Commit(secrets.token_hex(20), parent, title, message, author, date, dict(files))
         self.history[commit.sha] = commit
@@ -174,8 +183,16 @@ def wants_lfs(commit: Commit, path: str, size: int, sample: bytes) -> bool:
     return any(fnmatch(path if "/" in pattern else name, pattern) for pattern in patterns)
 
 
-def front_matter(text: str) -> dict[str, Any] | None:
-    """The YAML block that opens a card; raises `yaml.YAMLError` when it does not parse."""
+class CardError(ValueError):
+    """The metadata of a card is not YAML."""
+
+
+def front_matter(text: str) -> dict[str, Any]:
+    """The metadata that opens a card, as JSON has it; empty when there is none."""
+    yaml = importlib.import_module("yaml")  # this way its types may be missing
     match = re.match(r"\s*---\r?\n(.*?)\r?\n---\s*(\n|$)", text, re.DOTALL)
-    value = yaml.safe_load(match[1]) if match else None
-    return value if isinstance(value, dict) else None
+    try:
+        value = yaml.safe_load(match[1]) if match else None
+    except yaml.YAMLError as error:
+        raise CardError(f"YAML Metadata Error: {error}") from error
+    return json.loads(json.dumps(value, default=str)) if isinstance(value, dict) else {}

@@ -8,13 +8,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.hub_server.accounts import Accounts, Caller, Role
 from tests.hub_server.faults import Fault, FaultList
-from tests.hub_server.repos import GITATTRIBUTES, Blob, Commit, Repo, Setting, Space
+from tests.hub_server.repos import GITATTRIBUTES, Blob, Commit, Repo, Space
 from tests.hub_server.wire import Call, HubError, repo_not_found
 from tests.hub_server.xet import LocalStores
 
@@ -43,25 +43,6 @@ class RateWindow:
     used: int = 0
 
 
-@dataclass(slots=True)
-class Settings(Mapping[str, str]):
-    """Secrets or variables by key, values only."""
-
-    entries: Mapping[str, Setting] = field(default_factory=dict)
-
-    def __getitem__(self, key: str) -> str:
-        """The value set under the key."""
-        return self.entries[key].value
-
-    def __iter__(self) -> Iterator[str]:
-        """The keys."""
-        return iter(self.entries)
-
-    def __len__(self) -> int:
-        """How many are set."""
-        return len(self.entries)
-
-
 class Hub:
     """Everything the server knows. All attributes below may be set while it is running.
 
@@ -86,6 +67,7 @@ class Hub:
         lfs_part_size: int = 16 * 1024 * 1024,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """Start without users and repositories."""
         self.page_size = page_size
         self.commit_quota = commit_quota
         self.commit_retry_after = commit_retry_after
@@ -157,8 +139,14 @@ class Hub:
     @contextmanager
     def outage(self) -> Iterator[None]:
         """Close every connection without an answer until the end of the block."""
-        with self._faults.during(Fault("any", drop=True, times=None)):
+        fault = Fault("any", drop=True, times=None)
+        with self.lock:
+            self._faults.faults.insert(0, fault)
+        try:
             yield
+        finally:
+            with self.lock:
+                self._faults.faults = [other for other in self._faults.faults if other is not fault]
 
     # Looking in
 
@@ -205,13 +193,15 @@ class Hub:
             commit = self.repo(repo_id, repo_type).resolve(revision)
             return {path: blob.data for path, blob in commit.files.items()}
 
-    def secrets(self, repo_id: str) -> Mapping[str, str]:
+    def secrets(self, repo_id: str) -> dict[str, str]:
         """The secrets of a Space with their values, which no client can read."""
-        return Settings(dict(self.space(repo_id).secrets))
+        with self.lock:
+            return {key: entry.value for key, entry in self.space(repo_id).secrets.items()}
 
-    def variables(self, repo_id: str) -> Mapping[str, str]:
+    def variables(self, repo_id: str) -> dict[str, str]:
         """The variables of a Space."""
-        return Settings(dict(self.space(repo_id).variables))
+        with self.lock:
+            return {key: entry.value for key, entry in self.space(repo_id).variables.items()}
 
     def space(self, repo_id: str) -> Space:
         """A Space's settings; set `stage` to make its runtime say so."""
@@ -267,9 +257,7 @@ class Hub:
                     del tree[path]
                 else:
                     tree[path] = repo.blob(head, path, data)
-            commit = repo.record(
-                tree, parent=head.sha, title=message, author=user, date=self.now()
-            )
+            commit = repo.record(tree, parent=head.sha, title=message, author=user, date=self.now())
             repo.branches[branch] = commit.sha
             return commit.sha
 
@@ -298,9 +286,7 @@ class Hub:
         if call.caller is None:
             raise HubError(401, "Invalid username or password.")
         if not call.caller.can_write:
-            raise HubError(
-                403, "Forbidden: you must use a write token to upload to a repository."
-            )
+            raise HubError(403, "Forbidden: you must use a write token to upload to a repository.")
         if not propose and not call.caller.belongs_to(repo.namespace):
             raise HubError(403, "Authorization error.")
         return repo
@@ -333,9 +319,10 @@ class Hub:
             window.used += 1
             quota = self.rate_limits[bucket]
             left = quota - window.used
+            shown = max(left, 0 if self.enforce_rate_limits else 1)
             reset = max(1, math.ceil(window.opened + RATE_WINDOW - self.now()))
         headers = {
-            "RateLimit": f'"{bucket}";r={max(left, 0 if self.enforce_rate_limits else 1)};t={reset}',
+            "RateLimit": f'"{bucket}";r={shown};t={reset}',
             "RateLimit-Policy": f'"fixed window";"{bucket}";q={quota};w={RATE_WINDOW}',
         }
         if self.enforce_rate_limits and left < 0:
@@ -352,7 +339,3 @@ class Hub:
         given = call.query.get("signature", [""])[0]
         if not hmac.compare_digest(self.sign(call.path), f"signature={given}"):
             raise HubError(403, "Invalid signature")
-
-    def temporary(self) -> AbstractContextManager[str]:
-        """The server's directory, to be closed with it."""
-        return self._directory

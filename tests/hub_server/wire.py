@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 
 from tests.hub_server.accounts import Caller
+from tests.hub_server.faults import Operation
 
 if TYPE_CHECKING:
     from tests.hub_server.state import Hub
@@ -33,6 +34,7 @@ class HubError(Exception):
         headers: Mapping[str, str] | None = None,
         **extra: object,
     ) -> None:
+        """Keep the parts of the reply; `extra` goes into its body."""
         super().__init__(message)
         self.status = status
         self.message = message
@@ -111,12 +113,13 @@ class Route:
 
     method: str
     pattern: str
-    operation: str
+    operation: Operation
     handler: Handler
 
 
 API = r"/api/(?P<kind>models|datasets|spaces)/(?P<namespace>[^/]+)/(?P<name>[^/]+)"
 SPACE_API = r"/api/(?P<kind>spaces)/(?P<namespace>[^/]+)/(?P<name>[^/]+)"
+STORAGE = r"/lfs/(?P<kind>models|datasets|spaces)/(?P<namespace>[^/]+)/(?P<name>[^/]+)/(?P<oid>\w+)"
 FILES = r"(?:/(?P<kind>datasets|spaces))?/(?P<namespace>[^/]+)/(?P<name>[^/]+)"
 
 

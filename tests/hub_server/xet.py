@@ -53,7 +53,7 @@ class LocalStores:
         return f"local://{directory}"
 
     def collect(self, repo: tuple[str, str], wanted: set[str]) -> dict[str, bytes]:
-        """The content of those of the wanted files (by SHA-256) that were sent for the repository."""
+        """The content, by SHA-256, of those wanted files that were sent for the repository."""
         found: dict[str, bytes] = {}
         for store in self.by_repo.get(repo, []):
             shards = (store / "xet" / "xorbs" / "shards").glob("*.mdb")
@@ -68,19 +68,15 @@ class LocalStores:
         return found
 
     def _rebuild(self, store: Path, entries: list[ShardEntry]) -> dict[str, bytes]:
-        # The uploading process holds a lock on the store's index, so read through a copy without it.
+        # The uploading process keeps the store's index locked: read through a copy.
         hf_xet = importlib.import_module("hf_xet")
         with tempfile.TemporaryDirectory(dir=self.root, prefix="read-") as name:
             copy = Path(name)
-            shutil.copytree(
-                store / "xet" / "xorbs",
-                copy / "xet" / "xorbs",
-                copy_function=os.link,
-                ignore=shutil.ignore_patterns("*.redb", "*tmp*", "*temp*"),
-            )
+            content = Path("xet") / "xorbs"
+            shutil.copytree(store / content, copy / content, copy_function=_copy)
             group = hf_xet.XetSession().new_file_download_group(
                 endpoint=f"local://{copy}",
-                token="-",  # noqa: S106
+                token="-",
                 token_expiry_unix_secs=int(time.time()) + TOKEN_LIFETIME,
             )
             with group:
@@ -103,6 +99,14 @@ def read_shard(shard: bytes) -> Iterator[ShardEntry]:
         if flags & _HAS_SHA256:
             yield ShardEntry(_hex(shard[at : at + 32]), _hex(xet_hash), size)
             at += _RECORD
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy the index, which will be locked and written, and link the content, which will not."""
+    if source.endswith(".redb"):
+        shutil.copyfile(source, target)
+    else:
+        os.link(source, target)
 
 
 def _hex(digest: bytes) -> str:

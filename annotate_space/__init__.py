@@ -1,0 +1,1 @@
+"""The Annotate Space: experts judge samples, and no judgement is lost."""
