@@ -57,7 +57,7 @@ def a_sample(number: int, texts: Sequence[str] = ("", ""), **changes: object) ->
 
 def fill(store: Store, samples: Sequence[Sample], project: Project | None = None) -> None:
     """Make a project that holds ``samples``."""
-    make_project(store, a_seed(), project or Project(), b"# Test\n")
+    make_project(store, a_seed(), project or Project())
     store.commit({layout.sample_shard("run", 0): to_parquet(samples)}, message="Add samples")
 
 

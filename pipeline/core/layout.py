@@ -20,8 +20,8 @@ DATA: Final = "data"
 PRIVATE: Final = ".seedbed"
 """Working files of a folder project (lock, staged writes, journal); never part of the dataset."""
 
-ExportFormat = Literal["sft", "preference", "kto"]
-EXPORT_FORMATS: Final[tuple[ExportFormat, ...]] = ("sft", "preference", "kto")
+ExportFormat = Literal["sft", "preference", "kto", "feedback"]
+TRAINING_FORMATS: Final[tuple[ExportFormat, ...]] = ("sft", "preference", "kto")
 
 _UNSAFE = re.compile(r"[^a-zA-Z0-9._-]+")
 
@@ -39,8 +39,12 @@ def feedback_file(day: datetime, instance: str, sequence: int) -> str:
     return f"{FEEDBACK}/{day:%Y/%m/%d}/{instance}-{sequence:06d}.jsonl"
 
 
-def export_file(export: ExportFormat, split: str) -> str:
-    """The parquet file of one split of one export."""
+def export_file(export: ExportFormat, split: str = "train") -> str:
+    """The parquet file of one split of one export.
+
+    ``feedback`` is among the exports because ``datasets`` reads all configs of a repository in one
+    file format: its config shows this copy of the JSONL files.
+    """
     return f"{DATA}/{export}/{split}.parquet"
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.core import checks, layout
 from pipeline.core.errors import Conflict, FileMissing, ProjectNotFound
-from pipeline.core.feedback import Feedback, parse
+from pipeline.core.feedback import Feedback, Parsed, parse
 from pipeline.core.schema import Project, Seed
 from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Store, git_oid
@@ -80,23 +81,24 @@ def load_project(store: Store) -> Project:
         return Project()
 
 
+def read_feedback(store: Store) -> Iterator[Parsed]:
+    """Every event in the order of the files' paths, and every line that is none."""
+    root = store.checkout(layout.FEEDBACK)
+    for path in sorted((root / layout.FEEDBACK).rglob("*.jsonl")):
+        yield from parse(path.read_bytes(), path.relative_to(root).as_posix())
+
+
 def load_feedback(store: Store) -> Feedback:
     """All feedback of a project, folded."""
     feedback = Feedback()
-    root = store.checkout(layout.FEEDBACK)
-    for path in sorted((root / layout.FEEDBACK).rglob("*.jsonl")):
-        feedback.add(parse(path.read_bytes(), path.relative_to(root).as_posix()))
+    feedback.add(read_feedback(store))
     return feedback
 
 
-def make_project(store: Store, seed: Seed, project: Project, card: bytes) -> None:
+def make_project(store: Store, seed: Seed, project: Project) -> None:
     """Make a project with its first files; what already exists stays as it is."""
     store.create()
-    for path, data in (
-        (layout.SEED, seed.to_json()),
-        (layout.PROJECT, project.to_json()),
-        (layout.CARD, card),
-    ):
+    for path, data in ((layout.SEED, seed.to_json()), (layout.PROJECT, project.to_json())):
         try:
             store.commit({path: data}, message=f"Add {path}", expect={path: ABSENT})
         except Conflict:

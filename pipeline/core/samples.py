@@ -92,3 +92,14 @@ def read_samples(store: Store) -> Iterator[Sample]:
             if sample.sample_id not in seen:
                 seen.add(sample.sample_id)
                 yield sample
+
+
+def model_names(store: Store) -> set[str]:
+    """Every model that wrote a completion; reads that column only."""
+    folder = store.checkout(layout.SAMPLES)
+    found: set[str] = set()
+    for path in (folder / layout.SAMPLES).rglob("*.parquet"):
+        column = pq.ParquetFile(path).read(columns=["completions.list.element.model"])
+        for completions in column["completions"].to_pylist():
+            found.update(completion["model"] for completion in completions)
+    return found

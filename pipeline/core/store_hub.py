@@ -9,40 +9,29 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
-import httpx2
-from huggingface_hub import CommitOperationAdd, HfApi, set_client_factory
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-)
+from huggingface_hub import CommitOperationAdd
+from huggingface_hub.errors import EntryNotFoundError
 from huggingface_hub.hf_api import RepoFile
-from huggingface_hub.utils._http import hf_request_event_hook, parse_ratelimit_headers
 
+from pipeline.core import hub as hub_client
 from pipeline.core import layout
 from pipeline.core.errors import (
     Conflict,
     FileMissing,
     InvalidInput,
-    NotAllowed,
-    NotSignedIn,
     ProjectNotFound,
     RateLimited,
-    SeedbedError,
     StoreUnavailable,
 )
+from pipeline.core.hub import MovedOn
 from pipeline.core.store import Content, StoredFile, git_oid, lfs_oid
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-_TIMEOUT: Final = httpx2.Timeout(30, connect=10)
-_LONGEST_WAIT: Final = 20.0
 _ATTEMPTS: Final = 6
 
 
@@ -66,7 +55,7 @@ class HubStore:
             )
         self._name = name
         self._signed_in = token is not None
-        self._api = HfApi(endpoint=hub, token=token or False, library_name="seedbed")
+        self._api = hub_client.client(hub, token)
 
     @property
     def name(self) -> str:
@@ -153,7 +142,7 @@ class HubStore:
             self._check_unchanged(expect or {}, head)
             try:
                 self._commit_once(files, message, head if expect else None)
-            except _MovedOn:
+            except MovedOn:
                 continue  # somebody else committed; look again whether it was to a guarded file
             except StoreUnavailable as error:
                 if isinstance(error, RateLimited) or attempt == _ATTEMPTS - 1:
@@ -226,115 +215,9 @@ class HubStore:
                 if etags.get(path) != etag:
                     raise Conflict(path)
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Turn what the client raises into what a person can act on."""
-        try:
-            yield
-        except SeedbedError:
-            raise
-        except RepositoryNotFoundError as error:
-            if _bad_token(error):
-                raise _refused() from error
-            if self._signed_in:
-                why = "There is no dataset {} on the Hub, or this account may not see it."
-                step = f"Make it with: python -m pipeline init {self._name}"
-            else:
-                why = "There is no public dataset {} on the Hub."
-                step = "If it is private, sign in or set HF_TOKEN."
-            raise ProjectNotFound(why.format(self._name), step) from error
-        except HFValidationError as error:
-            raise InvalidInput(f"{self._name}: {error}", "Use another name.") from error
-        except HfHubHTTPError as error:
-            raise self._http_error(error) from error
-        except LocalEntryNotFoundError as error:
-            raise self._away("no answer") from error
-        except (httpx2.HTTPError, OSError, RuntimeError) as error:
-            # Uploads of large files go through a client that raises built-in errors.
-            raise self._away(str(error) or type(error).__name__) from error
-
-    def _http_error(self, error: HfHubHTTPError) -> SeedbedError:
-        status = error.response.status_code
-        if status == 401:
-            return _refused() if self._signed_in else _anonymous(self._name)
-        if status == 403:
-            return NotAllowed(
-                f"This account or token may not write to {self._name}.",
-                "Ask its owner for write access, or use a token with write permission.",
-            )
-        if status == 412:
-            return _MovedOn()
-        if status == 429:
-            return _rate_limited(error.response)
-        if status in (400, 404, 413, 422):
-            return InvalidInput(
-                f"The Hub did not accept this for {self._name}: {error.server_message}.",
-                "Nothing was written.",
-            )
-        return self._away(f"it answered {status}")
-
-    def _away(self, why: str) -> StoreUnavailable:
-        return StoreUnavailable(
-            f"The Hub cannot be reached for {self._name}: {why}.",
-            "Nothing is lost; try again in a moment.",
-        )
-
-
-class _MovedOn(StoreUnavailable):
-    """The branch has a newer commit than the one this commit was built on."""
-
-    def __init__(self) -> None:
-        super().__init__("Somebody else committed at the same time.", "Try again.")
+    def _errors(self) -> AbstractContextManager[None]:
+        return hub_client.errors(self._name, signed_in=self._signed_in)
 
 
 def _stored(entry: RepoFile) -> StoredFile:
     return StoredFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs else entry.blob_id)
-
-
-def _bad_token(error: HfHubHTTPError) -> bool:
-    return "Invalid credentials" in str(error)
-
-
-def _refused() -> NotSignedIn:
-    return NotSignedIn(
-        "The Hub does not accept this token.",
-        "Sign in again, or make a new token under Settings, Access Tokens, on the Hub.",
-    )
-
-
-def _anonymous(name: str) -> NotSignedIn:
-    return NotSignedIn(f"Nobody is signed in to use {name}.", "Sign in, or set HF_TOKEN.")
-
-
-def _rate_limited(response: httpx2.Response) -> RateLimited:
-    return RateLimited(
-        "The Hub asks to wait: too many requests or commits within the hour.",
-        _told_to_wait(response),
-    )
-
-
-def _told_to_wait(response: httpx2.Response) -> float | None:
-    """Seconds the Hub asks to wait, by either of the headers its client obeys."""
-    window = parse_ratelimit_headers(response.headers)
-    if window is not None and window.remaining == 0:
-        return float(window.reset_in_seconds)
-    after = response.headers.get("Retry-After", "")
-    return float(after) if after.isdigit() else None
-
-
-def _refuse_long_waits(response: httpx2.Response) -> None:
-    # The client would sleep as long as it is told to, an hour if need be.
-    if response.status_code in (429, 503) and (_told_to_wait(response) or 0) > _LONGEST_WAIT:
-        raise _rate_limited(response)
-
-
-def _bounded_client() -> httpx2.Client:
-    return httpx2.Client(
-        event_hooks={"request": [hf_request_event_hook], "response": [_refuse_long_waits]},
-        follow_redirects=True,
-        timeout=_TIMEOUT,
-    )
-
-
-# One client serves the whole process; without this it waits for ever on a silent Hub.
-set_client_factory(_bounded_client)

@@ -1,0 +1,149 @@
+"""The Hub's client, bounded, and its errors in words a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import httpx2
+from huggingface_hub import HfApi, set_client_factory
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
+from huggingface_hub.utils._http import hf_request_event_hook, parse_ratelimit_headers
+
+from pipeline.core.errors import (
+    InvalidInput,
+    NotAllowed,
+    NotSignedIn,
+    ProjectNotFound,
+    RateLimited,
+    SeedbedError,
+    StoreUnavailable,
+)
+
+_TIMEOUT: Final = httpx2.Timeout(30, connect=10)
+_LONGEST_WAIT: Final = 20.0
+
+
+class MovedOn(StoreUnavailable):
+    """The branch has a newer commit than the one this commit was built on."""
+
+    def __init__(self) -> None:
+        super().__init__("Somebody else committed at the same time.", "Try again.")
+
+
+def client(hub: str, token: str | None) -> HfApi:
+    """A client that acts as ``token``; None is anonymous, whoever is logged in on the machine."""
+    return HfApi(endpoint=hub, token=token or False, library_name="seedbed")
+
+
+@contextmanager
+def errors(name: str, *, signed_in: bool) -> Iterator[None]:
+    """Turn what the client raises about the repository ``name`` into a ``SeedbedError``."""
+    try:
+        yield
+    except SeedbedError:
+        raise
+    except RepositoryNotFoundError as error:
+        raise _not_found(name, str(error), signed_in=signed_in) from error
+    except HFValidationError as error:
+        raise InvalidInput(f"{name}: {error}", "Use another name.") from error
+    except HfHubHTTPError as error:
+        raise _http_error(name, error, signed_in=signed_in) from error
+    except LocalEntryNotFoundError as error:
+        raise _away(name, "no answer") from error
+    except (httpx2.HTTPError, OSError, RuntimeError) as error:
+        # Uploads of large files go through a client that raises built-in errors.
+        raise _away(name, str(error) or type(error).__name__) from error
+
+
+def _not_found(name: str, told: str, *, signed_in: bool) -> SeedbedError:
+    if "Invalid credentials" in told:
+        return _refused()
+    if signed_in:
+        return ProjectNotFound(
+            f"There is no dataset {name} on the Hub, or this account may not see it.",
+            f"Make it with: python -m pipeline init {name}",
+        )
+    return ProjectNotFound(
+        f"There is no public dataset {name} on the Hub.",
+        "If it is private, sign in or set HF_TOKEN.",
+    )
+
+
+def _http_error(name: str, error: HfHubHTTPError, *, signed_in: bool) -> SeedbedError:
+    status = error.response.status_code
+    if status == 401:
+        return _refused() if signed_in else _anonymous(name)
+    if status == 403:
+        return NotAllowed(
+            f"This account or token may not write to {name}.",
+            "Ask its owner for write access, or use a token with write permission.",
+        )
+    if status == 412:
+        return MovedOn()
+    if status == 429:
+        return _rate_limited(error.response)
+    if status in (400, 404, 413, 422):
+        return InvalidInput(
+            f"The Hub did not accept this for {name}: {error.server_message}.",
+            "Nothing was written.",
+        )
+    return _away(name, f"it answered {status}")
+
+
+def _away(name: str, why: str) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"The Hub cannot be reached for {name}: {why.rstrip('.')}.",
+        "Nothing is lost; try again in a moment.",
+    )
+
+
+def _refused() -> NotSignedIn:
+    return NotSignedIn(
+        "The Hub does not accept this token.",
+        "Sign in again, or make a new token under Settings, Access Tokens, on the Hub.",
+    )
+
+
+def _anonymous(name: str) -> NotSignedIn:
+    return NotSignedIn(f"Nobody is signed in to use {name}.", "Sign in, or set HF_TOKEN.")
+
+
+def _rate_limited(response: httpx2.Response) -> RateLimited:
+    return RateLimited(
+        "The Hub asks to wait: too many requests or commits within the hour.",
+        _told_to_wait(response),
+    )
+
+
+def _told_to_wait(response: httpx2.Response) -> float | None:
+    """Seconds the Hub asks to wait, by either of the headers its client obeys."""
+    window = parse_ratelimit_headers(response.headers)
+    if window is not None and window.remaining == 0:
+        return float(window.reset_in_seconds)
+    after = response.headers.get("Retry-After", "")
+    return float(after) if after.isdigit() else None
+
+
+def _refuse_long_waits(response: httpx2.Response) -> None:
+    # The client would sleep as long as it is told to, an hour if need be.
+    if response.status_code in (429, 503) and (_told_to_wait(response) or 0) > _LONGEST_WAIT:
+        raise _rate_limited(response)
+
+
+def _bounded_client() -> httpx2.Client:
+    return httpx2.Client(
+        event_hooks={"request": [hf_request_event_hook], "response": [_refuse_long_waits]},
+        follow_redirects=True,
+        timeout=_TIMEOUT,
+    )
+
+
+# One client serves the whole process; without this it waits for ever on a silent Hub.
+set_client_factory(_bounded_client)

@@ -1,0 +1,137 @@
+"""Putting a project on the Hub: its dataset and its two Spaces.
+
+A Space gets its own package, the parts of ``pipeline`` that it imports, and its three root files,
+under the import paths they have here, so that it needs nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from huggingface_hub import CommitOperationAdd
+
+from pipeline.core import hub
+from pipeline.core.errors import InvalidInput
+from pipeline.core.settings import Settings
+from pipeline.core.store import ABSENT, Store
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_ROOT_FILES: Final = ("app.py", "README.md", "requirements.txt")
+_KINDS: Final = {".py", ".css", ".js", ".html", ".jinja2", ".json"}
+_FILES_A_COMMIT: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """One of the two Spaces.
+
+    Attributes:
+        package: Its top-level package.
+        parts: The packages of ``pipeline`` it imports.
+        suffix: Added to the project's name to make the Space's.
+        needs_token: Whether it works only with the owner's token as a secret.
+    """
+
+    package: str
+    parts: tuple[str, ...]
+    suffix: str
+    needs_token: bool
+
+
+SEED_SPACE: Final = Space("seed_space", ("core", "generation", "web"), "seed", False)
+ANNOTATE_SPACE: Final = Space("annotate_space", ("core", "web"), "annotate", True)
+SPACES: Final = (SEED_SPACE, ANNOTATE_SPACE)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What there is now.
+
+    Attributes:
+        url: Address of the dataset or Space.
+        made: False if it was there and was brought up to date.
+        by_hand: What only a person can do, or None.
+    """
+
+    url: str
+    made: bool
+    by_hand: str | None = None
+
+
+def assemble(space: Space) -> dict[str, bytes]:
+    """The files of ``space`` as its repository holds them."""
+    package = _ROOT / space.package
+    files = {name: (package / name).read_bytes() for name in _ROOT_FILES}
+    folders = [package, *(_ROOT / "pipeline" / part for part in space.parts)]
+    sources = [_ROOT / "pipeline" / "__init__.py"]
+    for folder in folders:
+        sources += [path for path in sorted(folder.rglob("*")) if path.suffix in _KINDS]
+    for path in sources:
+        if path.parent == package and path.name in _ROOT_FILES:
+            continue
+        files[path.relative_to(_ROOT).as_posix()] = path.read_bytes()
+    return files
+
+
+def copy_project(source: Store, target: Store) -> int:
+    """Add the files of one project to another and return how many were added.
+
+    What the target has already stays as it is, so a copy that was cut short goes on when repeated.
+    """
+    target.create()
+    there = {file.path for file in target.files()}
+    missing = [file.path for file in source.files() if file.path not in there]
+    for start in range(0, len(missing), _FILES_A_COMMIT):
+        chosen = missing[start : start + _FILES_A_COMMIT]
+        target.commit(
+            {path: source.read(path).data for path in chosen},
+            message=f"Copy {len(chosen)} files from {source.name}",
+            expect=dict.fromkeys(chosen, ABSENT),
+        )
+    return len(missing)
+
+
+def deploy_spaces(settings: Settings) -> Iterator[Deployed]:
+    """Create or update both Spaces of a project; yields each as it is done.
+
+    Repeating it goes on where it stopped: what is there is brought up to date.
+
+    Raises:
+        InvalidInput: The project is a folder.
+        NotAllowed: The token may not create Spaces there.
+    """
+    if settings.project.startswith((".", "/", "~")):
+        raise InvalidInput(
+            f"{settings.project} is a folder; Spaces read a project on the Hub.",
+            f"Use: python -m pipeline deploy USER/NAME --from {settings.project}",
+        )
+    for space in SPACES:
+        yield _deploy(space, settings)
+
+
+def _deploy(space: Space, settings: Settings) -> Deployed:
+    name = f"{settings.project}-{space.suffix}"
+    api = hub.client(settings.hub, settings.hf_token)
+    with hub.errors(name, signed_in=settings.hf_token is not None):
+        made = not api.repo_exists(name, repo_type="space")
+        api.create_repo(name, repo_type="space", space_sdk="gradio", private=True, exist_ok=True)
+        api.create_commit(
+            name,
+            [
+                CommitOperationAdd(path_in_repo=path, path_or_fileobj=data)
+                for path, data in assemble(space).items()
+            ],
+            commit_message="Deploy Seedbed",
+            repo_type="space",
+        )
+        api.add_space_variable(name, "SEEDBED_PROJECT", settings.project)
+    by_hand = None
+    if space.needs_token:
+        by_hand = (
+            f"Add a secret HF_TOKEN that may write to {settings.project}: "
+            f"{settings.hub}/spaces/{name}/settings"
+        )
+    return Deployed(f"{settings.hub}/spaces/{name}", made, by_hand)
