@@ -1,6 +1,7 @@
 """Run the server by hand: `python -m tests.hub_server --port 8000 --user alice`."""
 
 import argparse
+import signal
 import threading
 from typing import cast, get_args
 
@@ -20,6 +21,7 @@ def main() -> None:
         help="may be repeated; role is write, read or fineGrained",
     )
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as tidily as by Ctrl-C
     with HubServer(port=arguments.port) as hub:
         print(f"HF_ENDPOINT={hub.url}")
         for user in arguments.user:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,7 +40,7 @@ def tree(hub: Hub, call: Call) -> Response:
         raise entry_not_found(f'"{folder}" does not exist on "{call.params["revision"]}"', head.sha)
     size = hub.page_size
     if call.flag("expand"):
-        entries = [{**entry, **_last_commit(repo, head, entry["path"])} for entry in entries]
+        entries = _with_last_commits(repo, head, entries)
         size = min(size, EXPANDED_PAGE)
     return paged(call, entries, size)
 
@@ -54,7 +54,7 @@ def paths_info(hub: Hub, call: Call) -> Response:
     paths = [path.strip("/") for path in form.get("paths", [])]
     entries = [everything[path] for path in paths if path in everything]
     if form.get("expand", [""])[0].lower() == "true":
-        entries = [{**entry, **_last_commit(repo, head, entry["path"])} for entry in entries]
+        entries = _with_last_commits(repo, head, entries)
     return JSONResponse(entries)
 
 
@@ -145,9 +145,7 @@ def _entries(files: Mapping[str, Blob]) -> dict[str, dict[str, Any]]:
                 "size": len(blob.data),
                 "pointerSize": blob.pointer_size,
             }
-        folder = path
-        while "/" in folder:
-            folder = folder.rsplit("/", 1)[0]
+        for folder in _folders(path):
             digest = folders.setdefault(folder, hashlib.sha1(usedforsecurity=False))
             digest.update(f"{path} {blob.oid}\n".encode())
     for folder, digest in folders.items():
@@ -160,22 +158,29 @@ def _entries(files: Mapping[str, Blob]) -> dict[str, dict[str, Any]]:
     return dict(sorted(entries.items()))
 
 
-def _last_commit(repo: Repo, head: Commit, path: str) -> dict[str, Any]:
-    """The newest commit that changed a file, or anything in a directory."""
-
-    def under(commit: Commit) -> dict[str, str]:
-        return {
-            name: blob.oid
-            for name, blob in commit.files.items()
-            if name == path or name.startswith(f"{path}/")
-        }
-
-    last = head
+def _with_last_commits(
+    repo: Repo, head: Commit, entries: Iterable[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The entries with the newest commit that changed each file, or anything in each directory."""
+    last: dict[str, Commit] = {}
     for commit in repo.ancestry(head):
-        if under(commit) != under(head):
-            break
-        last = commit
-    return {"lastCommit": {"id": last.sha, "title": last.title, "date": iso(last.date)}}
+        before = repo.history[commit.parent].files if commit.parent else {}
+        for path in commit.files.keys() | before.keys():
+            if commit.files.get(path) != before.get(path):
+                for above in (path, *_folders(path)):
+                    last.setdefault(above, commit)
+    told = {
+        path: {"id": commit.sha, "title": commit.title, "date": iso(commit.date)}
+        for path, commit in last.items()
+    }
+    return [{**entry, "lastCommit": told[entry["path"]]} for entry in entries]
+
+
+def _folders(path: str) -> Iterator[str]:
+    """The directories a path is in, innermost first."""
+    while "/" in path:
+        path = path.rsplit("/", 1)[0]
+        yield path
 
 
 def _content(call: Call, data: bytes, headers: Mapping[str, str]) -> Response:

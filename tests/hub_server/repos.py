@@ -35,7 +35,7 @@ def git_oid(data: bytes) -> str:
 class Blob:
     """A file's content; `oid` names what git stores, which for an LFS file is a small pointer."""
 
-    data: bytes = field(repr=False)
+    data: bytes = field(repr=False, compare=False)
     oid: str
     sha256: str | None
     pointer_size: int

@@ -1,0 +1,89 @@
+"""Fixtures for all tests; nothing here reaches beyond this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# The Hub's client reads these when it is first imported, which is below.
+_HOME = tempfile.mkdtemp(prefix="seedbed-tests-")
+os.environ.update(
+    HF_HOME=_HOME,
+    HF_TOKEN_PATH=f"{_HOME}/token",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    HF_HUB_DISABLE_PROGRESS_BARS="1",
+    GRADIO_ANALYTICS_ENABLED="False",
+)
+for _name in ("HF_TOKEN", "HF_ENDPOINT", "SEEDBED_PROJECT", "SEEDBED_API_KEY", "SEEDBED_WORK_DIR"):
+    os.environ.pop(_name, None)
+
+import pytest  # noqa: E402
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+
+from tests.hub_server import HubServer  # noqa: E402
+
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _remove_home() -> Iterator[None]:
+    yield
+    shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    """An empty Hub."""
+    with HubServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the whole run: the system's, else Playwright's own."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=found, args=list(_FLAGS))
+        yield running
+        running.close()
+
+
+NewPage = Callable[..., Page]
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[NewPage]:
+    """Opens pages, each in a browser profile of its own; a script error in any fails the test."""
+    errors: list[str] = []
+    contexts = []
+
+    def make(**options: object) -> Page:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options})  # type: ignore[arg-type]
+        contexts.append(context)
+        context.on("weberror", lambda error: errors.append(str(error.error)))
+        context.on("dialog", lambda dialog: errors.append(f"dialog: {dialog.message}"))
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A place for a folder project; nothing is there yet."""
+    return tmp_path / "project"
