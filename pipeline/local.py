@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-import subprocess  # noqa: S404 - starts this installation's own modules only
+import subprocess
 import sys
 import time
 from collections.abc import Mapping

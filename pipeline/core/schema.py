@@ -12,7 +12,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import from_json
 
 from pipeline.core.errors import InvalidInput
 
@@ -20,6 +21,8 @@ SCHEMA_VERSION: Final = 1
 MAX_SEED_BYTES: Final = 2_000_000
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_DERIVED: Final = frozenset({"application_instruction", "seed_terms"})
 
 LANGUAGES: Final[dict[str, str]] = {
     "en": "English",
@@ -69,6 +72,14 @@ class Seed(BaseModel):
     topics: list[str] = Field(default_factory=list, max_length=500)
     perspectives: list[str] = Field(default_factory=list, max_length=200)
     examples: list[Example] = Field(default_factory=list, max_length=500)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_derived(cls, fields: object) -> object:
+        # They are written for readers of the old format and made anew at each write.
+        if isinstance(fields, dict):
+            return {name: value for name, value in fields.items() if name not in _DERIVED}
+        return fields
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
@@ -296,7 +307,7 @@ def _parse(kind: type[Model], data: bytes, name: str, limit: int) -> Model:
             "Put long texts into documents/ and keep the seed short.",
         )
     try:
-        fields = json.loads(data)
+        fields = from_json(data)
     except ValueError as error:
         raise InvalidInput(
             f"{name} is not JSON: {error}.", "Repair the file, or restore an earlier version."

@@ -1,0 +1,75 @@
+"""Imports point down: Spaces and commands, then engines, then core."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+MAY_IMPORT = {
+    "pipeline.core": {"pipeline.core"},
+    "pipeline.web": {"pipeline.web", "pipeline.core"},
+    "pipeline.demo": {"pipeline.demo", "pipeline.core"},
+    "pipeline.generation": {"pipeline.generation", "pipeline.core"},
+    "pipeline.curation": {"pipeline.curation", "pipeline.core"},
+    "seed_space": {"seed_space", "pipeline.core", "pipeline.generation", "pipeline.web"},
+    "annotate_space": {"annotate_space", "pipeline.core", "pipeline.web"},
+    "pipeline.local": {"pipeline.core"},
+    "pipeline.deploy": {"pipeline.core"},
+    "pipeline.cli": {
+        "pipeline.core",
+        "pipeline.generation",
+        "pipeline.curation",
+        "pipeline.demo",
+        "pipeline.deploy",
+        "pipeline.local",
+    },
+    "pipeline.__main__": {"pipeline.cli"},
+}
+ONLY_IN = {
+    "distilabel": {"pipeline.generation"},
+    "gradio": {"seed_space", "annotate_space", "pipeline.web"},
+    "datasets": {"pipeline.curation"},
+}
+
+
+def _modules() -> Iterator[tuple[str, Path]]:
+    for top in ("pipeline", "seed_space", "annotate_space"):
+        for path in sorted((ROOT / top).rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            yield name.removesuffix(".__init__"), path
+
+
+def _layer(module: str) -> str | None:
+    fits = [layer for layer in MAY_IMPORT if module == layer or module.startswith(f"{layer}.")]
+    return max(fits, key=len, default=None)
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: write imports in full"
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}"
+
+
+@pytest.mark.parametrize(("module", "path"), list(_modules()), ids=str)
+def test_a_module_imports_only_what_is_below_it(module: str, path: Path) -> None:
+    layer = _layer(module)
+    if module == "pipeline":
+        assert list(_imports(path)) == []
+        return
+    assert layer is not None, f"{module} belongs to no layer"
+    for imported in _imports(path):
+        top = imported.split(".")[0]
+        if top in ("pipeline", "seed_space", "annotate_space"):
+            target = _layer(imported)
+            assert target in MAY_IMPORT[layer], f"{module} imports {imported}"
+        if top in ONLY_IN:
+            assert layer in ONLY_IN[top], f"{module} imports {imported}"
