@@ -118,12 +118,15 @@ class Journal:
     def close(self) -> None:
         """Release the log; remove it if everything in it is in the dataset."""
         finished = self.pending() is None
-        self._log.close()
+        self.abandon()
         if finished:
             self._remove(self.instance)
-        self._lock.release()
-        if finished:
             self._path(self.instance, _LOCK).unlink(missing_ok=True)
+
+    def abandon(self) -> None:
+        """Release the log as the end of the process would, and leave it to the next one."""
+        self._log.close()
+        self._lock.release()
 
     def _adopt(self, log: Path) -> list[FeedbackEvent]:
         mark = self._path(log.stem, _MARK)

@@ -89,6 +89,7 @@ class AnnotateService:
         self._unsaved: set[str] = set()
         self._last_moment = datetime.min.replace(tzinfo=UTC)
         self._looked = 0.0
+        self._closed = False
         self._read_new_shards()
         self._feedback = load_feedback(self._store)
         for event in self._feedback.current():
@@ -184,6 +185,9 @@ class AnnotateService:
         Raises:
             SeedbedError: The commit failed; the journal keeps the events for the next start.
         """
+        if self._closed:
+            return
+        self._closed = True
         try:
             self._syncer.stop()
         finally:
