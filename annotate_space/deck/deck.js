@@ -419,11 +419,15 @@ async function start() {
   task = session.tasks.includes(wanted) ? wanted : session.tasks[0];
   buildVotes();
   send();
-  await next();
+  show("hello", false);
   if (session.guidelines && recall(storeKey("guidelines")) !== session.guidelines_version) {
+    refill(task).catch(() => paintMark()); // fetched while they read; next() asks again if it failed
+    const read = new Promise((resolve) => part("guidelines").addEventListener("close", resolve, { once: true }));
     part("guidelines").showModal();
+    await read; // the clock of the first card starts when the guidelines are closed
     keep(storeKey("guidelines"), session.guidelines_version);
   }
+  await next();
 }
 
 part("hello").addEventListener("submit", (event) => {

@@ -1,0 +1,410 @@
+"""The command line: ``python -m pipeline <command> PROJECT``.
+
+A command does one thing, shows progress when it takes long, and ends with 0, or with 1 and one
+line that says why and what to do next.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, Final, NoReturn
+
+import typer
+from huggingface_hub import get_token
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from pipeline.core import layout
+from pipeline.core.errors import InvalidInput, SeedbedError
+from pipeline.core.layout import ExportFormat
+from pipeline.core.projects import (
+    load_project,
+    load_seed,
+    make_project,
+    open_store,
+    require_project,
+)
+from pipeline.core.schema import (
+    MAX_SEED_BYTES,
+    STAND_INS,
+    GenerationSettings,
+    ModelChoice,
+    Project,
+    Seed,
+)
+from pipeline.core.settings import Settings
+from pipeline.core.store import Store
+from pipeline.deploy import copy_project, deploy_spaces
+from pipeline.local import LocalSpaces
+
+app = typer.Typer(
+    help="Grow a training dataset with domain experts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+_out: Final = Console()
+_err: Final = Console(stderr=True)
+
+ProjectName = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROJECT", help="user/name on the Hub, or a folder that starts with ./ / or ~"
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for scripts.")]
+SeedPort = Annotated[int, typer.Option(help="Port of the Seed Space.", min=1, max=65_000)]
+AnnotatePort = Annotated[int, typer.Option(help="Port of the Annotate Space.", min=1, max=65_000)]
+
+
+def main() -> None:
+    """Run the command line; the only place that turns errors into exit codes."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        app(standalone_mode=True)
+    except SeedbedError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        _fail("Stopped. What was finished is kept; the same command goes on from there.")
+
+
+@app.command()
+def demo(
+    project: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="Where to make the project.")
+    ] = "./projects/farming",
+    rows: Annotated[int, typer.Option(help="How many samples there shall be.", min=1)] = 48,
+    serve_: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Open both Spaces afterwards.")
+    ] = True,
+    seed_port: SeedPort = 7860,
+    annotate_port: AnnotatePort = 7861,
+) -> None:
+    """Make a ready farming project and open both Spaces; needs no account, key or network."""
+    from pipeline.demo import farming  # noqa: PLC0415 - only this command needs it
+
+    settings = _settings(_as_folder(project))
+    store = open_store(settings)
+    make_project(store, farming(), Project())
+    _generate(store, settings, load_project(store).generation, rows)
+    _say(f"The project is in {project}.")
+    if serve_:
+        _serve(settings, seed_port, annotate_port)
+        return
+    _say(
+        "Next:",
+        f"  python -m pipeline serve {project}     open both Spaces",
+        f"  python -m pipeline status {project}    see where it stands",
+        f"  python -m pipeline export {project}    make training data out of votes",
+    )
+
+
+@app.command()
+def init(
+    project: ProjectName,
+    seed: Annotated[
+        Path | None, typer.Option(help="A seed_data.json to start from.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Make a project, empty or from a seed file; leaves an existing one as it is."""
+    store = open_store(_settings(project))
+    given = _read_seed(seed) if seed else Seed()
+    if store.exists() and seed is not None and load_seed(store).seed not in (given, Seed()):
+        raise InvalidInput(
+            f"{store.name} has a seed already, which is not replaced.",
+            "Change it in the Seed Space, or choose another name.",
+        )
+    make_project(store, given, Project())
+    _update_card(store)
+    _say(
+        f"{store.name} is ready.",
+        "Next:",
+        f"  python -m pipeline serve {store.name}      describe the domain in the Seed Space",
+        f"  python -m pipeline generate {store.name}   grow samples from it",
+    )
+
+
+@app.command()
+def generate(
+    project: ProjectName,
+    rows: Annotated[
+        int | None,
+        typer.Option(
+            help="How many samples there shall be in all; only missing ones are grown.", min=1
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A model that writes completions; repeat it for several."),
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(help="An OpenAI-compatible server, such as http://localhost:8000/v1."),
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Calls under way at once.", min=1)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Grow samples from the seed; the same command again adds only what is missing."""
+    settings = _settings(project)
+    store = open_store(settings)
+    require_project(store)
+    chosen = _chosen(load_project(store).generation, model or [], base_url)
+    if concurrency is not None:
+        chosen = chosen.model_copy(update={"concurrency": concurrency})
+    summary = _generate(store, settings, chosen, rows or chosen.rows, quiet=as_json)
+    if as_json:
+        _print_json(summary)
+    if summary["failed"] and not summary["added"]:
+        reason = next(iter(summary["failures"]))
+        raise InvalidInput(f"No sample could be grown: {reason}", "Correct that and run it again.")
+
+
+@app.command()
+def status(project: ProjectName, as_json: AsJson = False) -> None:
+    """Show coverage, rows and votes."""
+    from pipeline.curation.coverage import status as read  # noqa: PLC0415 - slow import
+
+    store = open_store(_settings(project))
+    require_project(store)
+    state = read(store)
+    if as_json:
+        _print_json(
+            {
+                "domain": state.domain,
+                "samples": state.samples,
+                "wanted": state.wanted,
+                "models": state.models,
+                "judgements": state.judgements,
+                "annotators": state.annotators,
+                "accepted": state.accepted,
+                "preferred": state.preferred,
+                "coverage": state.coverage.to_dict("index"),
+                "judged": state.judged.to_dict("index"),
+                "unreadable": [str(line) for line in state.bad_lines],
+            }
+        )
+        return
+    _say(f"{state.domain or store.name}: {state.samples} samples, {state.wanted} wanted")
+    table = Table(title="Samples, and how many of them are judged", title_justify="left")
+    table.add_column("topic", overflow="fold")
+    for view in state.coverage.columns:
+        table.add_column(str(view), justify="right", overflow="fold")
+    for topic in state.coverage.index:
+        counts = zip(state.coverage.loc[topic], state.judged.loc[topic], strict=True)
+        table.add_row(str(topic), *(f"{total} ({judged})" for total, judged in counts))
+    _out.print(table, markup=False)
+    for name, count in state.judgements.items():
+        _say(f"{name}: {count}")
+    _say(
+        f"{state.annotators} annotators; {state.accepted} completions found good, "
+        f"{state.preferred} pairs with a winner"
+    )
+    if state.stand_in():
+        _say("Some completions are by the offline stand-in, which is no language model.")
+    for line in state.bad_lines:
+        _say(f"Unreadable feedback, skipped: {line}")
+
+
+@app.command()
+def export(
+    project: ProjectName,
+    formats: Annotated[
+        str, typer.Option("--format", help="sft, preference, kto, several with commas, or all.")
+    ] = "all",
+    to: Annotated[
+        Path | None, typer.Option(help="Write to this folder instead of into the project.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make training data out of votes, as TRL reads it."""
+    from pipeline.curation import exports  # noqa: PLC0415 - slow import
+
+    store = open_store(_settings(project))
+    require_project(store)
+    made = exports.export(store, _formats(formats))
+    files = exports.files(made)
+    if to is None:
+        store.commit(files, message="Export training data")
+        _update_card(store)
+    else:
+        _write(to, files)
+    counts = {one.format: one.rows for one in made.made}
+    if as_json:
+        _print_json({"rows": counts, "unreadable": [str(line) for line in made.bad_lines]})
+        return
+    for name, count in counts.items():
+        _say(f"{name}: {count} rows")
+    for line in made.bad_lines:
+        _say(f"Unreadable feedback, skipped: {line}")
+    where = store.name if to is None else to
+    _say(f'Read it with: datasets.load_dataset("{where}", "{next(iter(counts))}")')
+
+
+@app.command()
+def serve(
+    project: ProjectName, seed_port: SeedPort = 7860, annotate_port: AnnotatePort = 7861
+) -> None:
+    """Open both Spaces on this machine."""
+    settings = _settings(project)
+    require_project(open_store(settings))
+    _serve(settings, seed_port, annotate_port)
+
+
+@app.command()
+def deploy(
+    project: ProjectName,
+    source: Annotated[
+        str | None, typer.Option("--from", help="A folder project to copy to the Hub first.")
+    ] = None,
+) -> None:
+    """Create or update the dataset and both Spaces on the Hub."""
+    settings = _settings(project)
+    store = open_store(settings)
+    if source is not None:
+        origin = open_store(_settings(_as_folder(source)))
+        require_project(origin)
+        _say(f"Copied {copy_project(origin, store)} files from {source}.")
+    else:
+        make_project(store, Seed(), Project())
+    _update_card(store)
+    by_hand = []
+    for done in deploy_spaces(settings):
+        _say(f"{'Made' if done.made else 'Updated'} {done.url}")
+        if done.by_hand:
+            by_hand.append(done.by_hand)
+    for step in by_hand:
+        _say(f"By hand: {step}")
+
+
+def _settings(project: str) -> Settings:
+    settings = Settings.from_env(os.environ)
+    return replace(settings, project=project, hf_token=settings.hf_token or get_token())
+
+
+def _as_folder(path: str) -> str:
+    return path if path.startswith((".", "/", "~")) else f"./{path}"
+
+
+def _read_seed(path: Path) -> Seed:
+    try:
+        if path.stat().st_size > MAX_SEED_BYTES:
+            raise InvalidInput(
+                f"{path} is {path.stat().st_size / 1e6:.1f} MB; a seed has at most "
+                f"{MAX_SEED_BYTES / 1e6:.0f} MB.",
+                "Nothing was made; shorten it first.",
+            )
+        return Seed.from_json(path.read_bytes())
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be read: {error.strerror}.", "Check the file's name."
+        ) from error
+
+
+def _chosen(
+    settings: GenerationSettings, names: list[str], base_url: str | None
+) -> GenerationSettings:
+    """The project's settings with the models of the command line, if any."""
+    if names:
+        models = [ModelChoice(model=name, base_url=base_url) for name in names]
+    elif base_url is None:
+        return settings
+    else:
+        models = [
+            model.model_copy(update={"base_url": base_url})
+            for model in settings.models
+            if model.model not in STAND_INS
+        ]
+    if not models:
+        raise InvalidInput(
+            f"{base_url} was given but no model.", "Name one with --model, as its server does."
+        )
+    return settings.model_copy(update={"models": models, "instruction_model": None})
+
+
+def _generate(
+    store: Store, settings: Settings, chosen: GenerationSettings, rows: int, *, quiet: bool = False
+) -> dict[str, Any]:
+    from pipeline.generation.run import generate as grow  # noqa: PLC0415 - slow import
+
+    raise NotImplementedError(grow, store, settings, chosen, rows, quiet, Progress, BarColumn)
+
+
+def _update_card(store: Store) -> None:
+    from pipeline.curation.card import update_card  # noqa: PLC0415 - slow import
+
+    update_card(store)
+
+
+def _formats(text: str) -> list[ExportFormat]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if names == ["all"]:
+        return [*layout.TRAINING_FORMATS, "feedback"]
+    chosen: list[ExportFormat] = [name for name in layout.TRAINING_FORMATS if name in names]
+    if unknown := sorted(set(names) - set(chosen)):
+        raise InvalidInput(
+            f"There is no format {unknown[0]!r}.",
+            f"Choose from {', '.join(layout.TRAINING_FORMATS)}, or all.",
+        )
+    if not chosen:
+        raise InvalidInput("No format was named.", "Use --format all.")
+    return chosen
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    try:
+        for path, data in files.items():
+            target = folder / Path(path).relative_to(layout.DATA)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+    except OSError as error:
+        raise InvalidInput(
+            f"{folder} cannot be written: {error.strerror}.", "Choose another folder with --to."
+        ) from error
+
+
+def _serve(settings: Settings, seed_port: int, annotate_port: int) -> None:
+    env = dict(os.environ) | {"SEEDBED_PROJECT": settings.project}
+    if settings.hf_token:
+        env["HF_TOKEN"] = settings.hf_token
+    ports = {"seed_space": seed_port, "annotate_space": annotate_port}
+    with LocalSpaces(ports, env) as spaces:
+        seed, annotate = spaces.start()
+        _say(
+            "",
+            f"  Seed      {seed.url}      describe the domain, preview samples",
+            f"  Annotate  {annotate.url}      judge samples",
+            "",
+            f"  Then: python -m pipeline export {settings.project}",
+            "  Press Ctrl-C to stop; votes are kept.",
+        )
+        spaces.wait()
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        _out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def _fail(text: str) -> NoReturn:
+    _err.print(text, markup=False, highlight=False, soft_wrap=True)
+    sys.exit(1)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

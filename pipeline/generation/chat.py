@@ -1,0 +1,278 @@
+"""One chat request over HTTP: asked, asked again where that helps, and told in plain words if not.
+
+The client is ours because ``huggingface_hub``'s own cannot be bounded or trusted here: without a
+key it sends the login saved on the machine to whatever ``base_url`` it is given, it keeps at most
+twenty connections open, and it knows Inference Providers at one fixed address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, Literal
+
+import httpx2
+
+from pipeline.core.errors import ModelUnavailable
+from pipeline.generation.access import Endpoint
+
+Kind = Literal[
+    "unreachable",
+    "refused",
+    "not found",
+    "rejected",
+    "rate limited",
+    "server error",
+    "timeout",
+    "malformed",
+    "empty",
+]
+
+_HOPELESS: Final[frozenset[Kind]] = frozenset({"unreachable", "refused", "not found"})
+_RETRIES: Final[dict[Kind, int]] = {
+    "unreachable": 3,
+    "rate limited": 3,
+    "server error": 3,
+    "malformed": 1,
+    "empty": 1,
+}
+_LONGEST_TOLD: Final = 300
+"""Characters of a server's own words that are passed on."""
+
+_jitter: Final = secrets.SystemRandom()
+
+
+class CallFailed(ModelUnavailable):
+    """One call failed, after the retries that it deserved.
+
+    Attributes:
+        kind: What went wrong, as failures are counted.
+        hopeless: Every other call to this endpoint would fail in the same way.
+        retry_after: Seconds the server asked to wait, if it did.
+    """
+
+    def __init__(
+        self, kind: Kind, problem: str, next_step: str, retry_after: float | None = None
+    ) -> None:
+        super().__init__(problem, next_step)
+        self.kind: Kind = kind
+        self.hopeless = kind in _HOPELESS
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model answered; the text is never blank. Tokens are None where it did not count."""
+
+    text: str
+    finish_reason: str | None
+    tokens_in: int | None
+    tokens_out: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to keep trying, in seconds.
+
+    Attributes:
+        timeout: For one attempt, from connecting to the last byte.
+        first_wait: Before the first retry; doubled each time, and jittered.
+        longest_wait: What no single wait exceeds, whatever ``Retry-After`` says.
+    """
+
+    timeout: float = 120.0
+    first_wait: float = 0.5
+    longest_wait: float = 30.0
+
+    def wait(self, attempt: int, retry_after: float | None) -> float:
+        """Seconds before retry number ``attempt``, counted from 0."""
+        backoff = self.first_wait * 2**attempt * _jitter.uniform(0.5, 1.5)
+        return min(max(backoff, retry_after or 0.0), self.longest_wait)
+
+
+class ChatClient:
+    """Asks one endpoint; belongs to the event loop it is first used in."""
+
+    def __init__(self, endpoint: Endpoint, patience: Patience) -> None:
+        self._endpoint = endpoint
+        self._patience = patience
+        headers = {"User-Agent": "seedbed"}
+        if endpoint.key is not None:
+            headers["Authorization"] = f"Bearer {endpoint.key}"
+        # Calls are limited by whoever makes them; a second limit here would only hide the queue.
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+        self._http = httpx2.AsyncClient(headers=headers, limits=limits, timeout=patience.timeout)
+
+    async def ask(
+        self, messages: Sequence[Mapping[str, str]], parameters: Mapping[str, Any]
+    ) -> Reply:
+        """Send ``messages`` and wait for the answer.
+
+        Raises:
+            CallFailed: No answer worth keeping came.
+        """
+        body = {"model": self._endpoint.model, "messages": list(messages), **parameters}
+        attempt = 0
+        while True:
+            try:
+                return await self._ask_once(body)
+            except CallFailed as error:
+                if attempt >= _RETRIES.get(error.kind, 0):
+                    raise
+                await asyncio.sleep(self._patience.wait(attempt, error.retry_after))
+                attempt += 1
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _ask_once(self, body: dict[str, Any]) -> Reply:
+        name = self._endpoint.name
+        try:
+            # The client's own time-out is for silence; this one also ends an answer that drips.
+            async with asyncio.timeout(self._patience.timeout):
+                response = await self._http.post(self._endpoint.url, json=body)
+        except (TimeoutError, httpx2.TimeoutException) as error:
+            raise CallFailed(
+                "timeout",
+                f"{self._endpoint.model} at {name} did not answer within "
+                f"{self._patience.timeout:g} seconds.",
+                "Allow more time (timeout) or a shorter answer (max_tokens).",
+            ) from error
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            why = self._told(str(error) or type(error).__name__)
+            raise CallFailed(
+                "unreachable",
+                f"The model server {name} cannot be reached: {why}.",
+                "Check the network connection."
+                if self._endpoint.through_hub
+                else "Check that it is running and that base_url is right.",
+            ) from error
+        if response.status_code != 200:
+            raise self._refusal(response)
+        return self._read(response.content)
+
+    def _refusal(self, response: httpx2.Response) -> CallFailed:
+        status, end = response.status_code, self._endpoint
+        told = self._told(_message(response.content))
+        said = f"HTTP {status}: {told}" if told else f"HTTP {status}"
+        if status in (401, 402, 403):
+            advice = (
+                "Sign in again, or use a token that may call Inference Providers and has credit."
+                if end.through_hub
+                else "Set SEEDBED_API_KEY to the key of this server."
+            )
+            return CallFailed("refused", f"{end.name} refuses {end.model} ({said}).", advice)
+        if status == 404:
+            return CallFailed(
+                "not found",
+                f"{end.name} has no model {end.model} ({said}).",
+                f"Choose one that it lists at {end.name}/models, or correct base_url.",
+            )
+        if status == 429:
+            return CallFailed(
+                "rate limited",
+                f"{end.name} asks to call {end.model} less often ({said}).",
+                "Lower the concurrency, or run the same command again later.",
+                _retry_after(response),
+            )
+        if status == 408 or status >= 500:
+            return CallFailed(
+                "server error",
+                f"{end.name} failed to answer for {end.model} ({said}).",
+                "Run the same command again; if it persists, look at that server's log.",
+                _retry_after(response),
+            )
+        return CallFailed(
+            "rejected",
+            f"{end.name} did not accept the request for {end.model} ({said}).",
+            "Check base_url, max_tokens and the sampling parameters of this model.",
+        )
+
+    def _read(self, content: bytes) -> Reply:
+        end = self._endpoint
+        try:
+            body = json.loads(content)
+            choice = body["choices"][0]
+            message = choice["message"]
+            text = _text(message.get("content"))
+        except (ValueError, RecursionError, KeyError, IndexError, TypeError, AttributeError) as e:
+            raise CallFailed(
+                "malformed",
+                f"{end.name} did not answer as a chat model for {end.model}: "
+                f"{self._told(_message(content)) or type(e).__name__}.",
+                "Check that base_url is that of an OpenAI-compatible server.",
+            ) from e
+        if not text.strip():
+            raise CallFailed(
+                "empty",
+                f"{end.model} at {end.name} gave an empty answer.",
+                "Raise max_tokens if the model thinks before it answers, or choose another model.",
+            )
+        usage = body.get("usage")
+        usage = usage if isinstance(usage, dict) else {}
+        reason = choice.get("finish_reason")
+        return Reply(
+            text,
+            reason if isinstance(reason, str) else None,
+            _count(usage.get("prompt_tokens")),
+            _count(usage.get("completion_tokens")),
+        )
+
+    def _told(self, text: str) -> str:
+        """A server's own words, in one line and without the key that it may echo."""
+        if self._endpoint.key:
+            text = text.replace(self._endpoint.key, "***")
+        text = " ".join(text.split()).rstrip(".")
+        return text if len(text) <= _LONGEST_TOLD else text[: _LONGEST_TOLD - 1] + "…"
+
+
+def _text(content: object) -> str:
+    """Message content as storable text: parts joined, lone surrogates replaced."""
+    if isinstance(content, list):
+        content = "".join(
+            part["text"] for part in content if isinstance(part, dict) and "text" in part
+        )
+    if content is None:
+        return ""
+    if not isinstance(content, str):
+        raise TypeError("content")
+    return content.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def _message(content: bytes) -> str:
+    """The explanation inside an error body, in any of the shapes servers use; else nothing."""
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        return ""
+    error = body.get("error", body) if isinstance(body, dict) else body
+    if isinstance(error, dict):
+        error = error.get("message") or error.get("detail") or ""
+    return error if isinstance(error, str) else ""
+
+
+def _count(value: object) -> int | None:
+    usable = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return int(value) if usable and isinstance(value, int) else None
+
+
+def _retry_after(response: httpx2.Response) -> float | None:
+    """Seconds from a ``Retry-After`` of either form; None if there is none that makes sense."""
+    value = response.headers.get("Retry-After", "").strip()
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

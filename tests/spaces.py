@@ -1,0 +1,98 @@
+"""Spaces in processes of their own, for tests that start, kill and restart them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def free_port() -> int:
+    """A port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class RunningSpace:
+    """One Space on a port that stays the same when it is restarted.
+
+    Args:
+        package: ``seed_space`` or ``annotate_space``.
+        env: Laid over this process's environment.
+        folder: Where it starts; by default the checkout.
+        command: What starts it; by default the package's ``app.py`` as a module.
+    """
+
+    def __init__(
+        self,
+        package: str,
+        env: Mapping[str, str],
+        *,
+        folder: Path = ROOT,
+        command: list[str] | None = None,
+    ) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._command = command or [sys.executable, "-m", f"{package}.app"]
+        self._env = {**os.environ, **env, "GRADIO_SERVER_PORT": str(self.port)}
+        self._folder = folder
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start it and wait until its port answers."""
+        self._process = subprocess.Popen(
+            self._command,
+            cwd=self._folder,
+            env=self._env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise AssertionError(f"it stopped: {self.stop()}")
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"it did not start: {self.stop()}")
+
+    def stop(self, number: int = signal.SIGTERM) -> str:
+        """End it with a signal and return what it printed."""
+        process, self._process = self._process, None
+        if process is None:
+            return ""
+        process.send_signal(number)
+        try:
+            return process.communicate(timeout=60)[0]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.stop(signal.SIGKILL)
