@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+import pyarrow.parquet as pq
 from huggingface_hub import DatasetCard
 
 from pipeline.core import layout
@@ -21,62 +22,43 @@ _OURS: Final = re.compile(f"{re.escape(_BEGIN)}.*?{re.escape(_END)}", re.DOTALL)
 
 _ATTEMPTS: Final = 5
 
-_CONFIGS: Final[tuple[tuple[str, str, str, str], ...]] = (
-    # name, folder that must hold files, pattern, what it is
-    (
-        "samples",
-        f"{layout.SAMPLES}/",
-        f"{layout.SAMPLES}/**/*.parquet",
-        "instructions with two or more completions and where they come from",
-    ),
-    (
-        "feedback",
-        f"{layout.DATA}/feedback/",
-        f"{layout.DATA}/feedback/*.parquet",
-        "every judgement ever given, as of the last export",
-    ),
-    (
-        "sft",
-        f"{layout.DATA}/sft/",
-        f"{layout.DATA}/sft/*.parquet",
-        "accepted completions, for supervised fine-tuning",
-    ),
-    (
-        "preference",
-        f"{layout.DATA}/preference/",
-        f"{layout.DATA}/preference/*.parquet",
-        "chosen and rejected completions, for DPO or ORPO",
-    ),
-    (
-        "kto",
-        f"{layout.DATA}/kto/",
-        f"{layout.DATA}/kto/*.parquet",
-        "completions labelled good or not good, for KTO",
-    ),
-)
+_PATTERNS: Final = {
+    "samples": f"{layout.SAMPLES}/**/*.parquet",
+    **{
+        name: f"{layout.DATA}/{name}/*.parquet" for name in ("feedback", "sft", "preference", "kto")
+    },
+}
+_HOLDS: Final = {
+    "samples": "instructions with two or more completions and where they come from",
+    "feedback": "every judgement ever given, as of the last export",
+    "sft": "accepted completions, for supervised fine-tuning",
+    "preference": "chosen and rejected completions, for DPO or ORPO",
+    "kto": "completions labelled good or not good, for KTO",
+}
 
 
 def card(
-    name: str, seed: Seed, paths: Collection[str], models: Collection[str], old: bytes
+    name: str, seed: Seed, rows: Mapping[str, int], models: Collection[str], old: bytes
 ) -> bytes:
-    """The card of project ``name`` that holds the files ``paths``.
+    """The card of project ``name`` whose configs hold ``rows``.
 
-    Whatever a person wrote into ``old``, in its text or its YAML, is kept: only the part between
-    our two marks and our own YAML keys are written anew.
+    A config without rows is left out: ``datasets`` cannot load an empty one. Whatever a person
+    wrote into ``old``, in its text or its YAML, is kept: only the part between our two marks and
+    our own YAML keys are written anew.
     """
     was = DatasetCard(old.decode("utf-8", errors="replace"), ignore_metadata_errors=True)
     data: dict[str, Any] = was.data.to_dict()  # type: ignore[no-untyped-call]
-    present = [c for c in _CONFIGS if any(path.startswith(c[1]) for path in paths)]
-    data["configs"] = [
-        {"config_name": config, "data_files": pattern, **({"default": True} if first else {})}
-        for first, (config, _, pattern, _) in zip([True] + [False] * 9, present, strict=False)
-    ]
-    if not data["configs"]:
+    present = [config for config in _PATTERNS if rows.get(config)]
+    # datasets reads every config with the builder that the first one needs, so all are parquet.
+    data["configs"] = [{"config_name": c, "data_files": _PATTERNS[c]} for c in present]
+    if present:
+        data["configs"][0]["default"] = True
+    else:
         del data["configs"]
-    data.setdefault("pretty_name", seed.domain or name)
+    data.setdefault("pretty_name", _flat(seed.domain) or name)
     data.setdefault("language", [seed.language.split("-")[0]])
     data["tags"] = sorted({*(data.get("tags") or []), "seedbed", "synthetic", "human-feedback"})
-    body = _body(name, seed, present, models)
+    body = _body(name, seed, {config: rows[config] for config in present}, models)
     text = was.text
     text = _OURS.sub(lambda _: body, text) if _OURS.search(text) else f"{body}\n\n{text}"
     return (_front_matter(data) + text.strip() + "\n").encode()
@@ -89,8 +71,8 @@ def update_card(store: Store) -> None:
             old = store.read(layout.CARD)
         except FileMissing:
             old = Content(b"", "")
-        paths = [file.path for file in store.files()]
-        text = card(store.name, load_seed(store).seed, paths, model_names(store), old.data)
+        seed = load_seed(store).seed
+        text = card(store.name, seed, _rows(store), model_names(store), old.data)
         try:
             store.commit(
                 {layout.CARD: text},
@@ -103,6 +85,16 @@ def update_card(store: Store) -> None:
     raise Conflict(layout.CARD)
 
 
+def _rows(store: Store) -> dict[str, int]:
+    """Rows of each config, from the files' footers."""
+    counts = {}
+    for config, pattern in _PATTERNS.items():
+        folder = pattern.split("/*")[0]
+        files = (store.checkout(folder) / folder).rglob("*.parquet")
+        counts[config] = sum(pq.ParquetFile(path).metadata.num_rows for path in files)
+    return counts
+
+
 def _front_matter(data: dict[str, Any]) -> str:
     shell = DatasetCard("---\n{}\n---\n")
     for key, value in data.items():
@@ -113,7 +105,7 @@ def _front_matter(data: dict[str, Any]) -> str:
 def _body(
     name: str,
     seed: Seed,
-    present: list[tuple[str, str, str, str]],
+    rows: Mapping[str, int],
     models: Collection[str],
 ) -> str:
     lines = [_BEGIN, f"# {_plain(seed.domain or name)}", ""]
@@ -133,15 +125,15 @@ def _body(
             for model in sorted(models)
         ]
         lines.append("")
-    if present:
-        lines += ["| config | holds |", "|---|---|"]
-        lines += [f"| `{config}` | {what} |" for config, _, _, what in present]
+    if rows:
+        lines += ["| config | rows | holds |", "|---|---:|---|"]
+        lines += [f"| `{config}` | {count} | {_HOLDS[config]} |" for config, count in rows.items()]
         lines += [
             "",
             "```python",
             "from datasets import load_dataset",
             "",
-            f'rows = load_dataset("{name}", "{present[-1][0]}", split="train")',
+            f'rows = load_dataset("{name}", "{list(rows)[-1]}", split="train")',
             "```",
             "",
         ]
@@ -154,7 +146,11 @@ def _body(
     return "\n".join(lines)
 
 
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _plain(text: str) -> str:
     """One line of text that Markdown and HTML take as text."""
-    flat = " ".join(text.split())
-    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", flat).replace("\\<", "&lt;").replace("\\>", "&gt;")
+    marked = re.sub(r"([\\`*_\[\]|#])", r"\\\1", _flat(text))
+    return marked.replace("<", "&lt;").replace(">", "&gt;")

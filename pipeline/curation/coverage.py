@@ -65,7 +65,7 @@ def status(store: Store) -> Status:
     for sample in read_samples(store):
         models.update(completion.model for completion in sample.completions)
         rows.append((sample.topic, sample.perspective, sample.sample_id in judged_ids))
-    table = pd.DataFrame(rows, columns=["topic", "perspective", "judged"])
+    table = pd.DataFrame(rows, columns=["topic", "perspective", "judged"]).astype({"judged": bool})
     cells = [(cell.topic, cell.perspective) for cell in seed.cells()]
     return Status(
         domain=seed.domain,

@@ -1,0 +1,164 @@
+"""The card: every config loads by name, and a person's own words stay."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from huggingface_hub.repocard import metadata_load
+
+from pipeline.core.store import Store
+from pipeline.core.store_folder import FolderStore
+from pipeline.core.store_hub import HubStore
+from pipeline.curation import exports
+from pipeline.curation.card import update_card
+from pipeline.curation.coverage import status
+from tests.factories import a_sample, fill, pair, thumb
+from tests.hub_server import HubServer
+
+CONFIGS = ["samples", "feedback", "sft", "preference", "kto"]
+_LOAD = """
+import json, sys
+from datasets import load_dataset
+print(json.dumps({c: load_dataset(sys.argv[1], c, split="train").num_rows for c in sys.argv[2:]}))
+"""
+
+
+def load_all(where: str, env: dict[str, str], configs: list[str]) -> dict[str, int]:
+    """Load configs with the real ``datasets``, in a process and a cache of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", _LOAD, where, *configs],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3_000:]
+    counts: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    return counts
+
+
+def work(store: Store) -> None:
+    """A project with samples, feedback and exports."""
+    samples = [a_sample(number) for number in range(3)]
+    fill(store, samples)
+    events = [thumb(samples[0], 0, True), thumb(samples[0], 1, False), pair(samples[1], "left")]
+    lines = "".join(event.to_line() + "\n" for event in events).encode()
+    store.commit({"feedback/2026/01/01/a-000001.jsonl": lines}, message="Add")
+    made = exports.export(store, ["sft", "preference", "kto", "feedback"])
+    store.commit(exports.files(made), message="Export")
+    update_card(store)
+
+
+def test_every_config_loads_from_a_folder(folder: Path, tmp_path: Path) -> None:
+    work(FolderStore(folder))
+    env = {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    assert load_all(str(folder), env, CONFIGS) == {
+        "samples": 3, "feedback": 3, "sft": 2, "preference": 1, "kto": 2,
+    }  # fmt: skip
+
+
+def test_every_config_loads_from_the_hub(hub: HubServer) -> None:
+    token = hub.add_user("ana")
+    work(HubStore("ana/farming", token=token, hub=hub.url))
+    assert load_all("ana/farming", hub.client_env(token), CONFIGS) == {
+        "samples": 3, "feedback": 3, "sft": 2, "preference": 1, "kto": 2,
+    }  # fmt: skip
+
+
+def test_an_export_without_rows_is_not_listed(folder: Path, tmp_path: Path) -> None:
+    store = FolderStore(folder)
+    work(store)
+    samples = [a_sample(number) for number in range(3)]
+    back = [
+        event.model_copy(update={"event_id": f"back {n}", "status": "withdrawn"})
+        for n, event in enumerate([thumb(samples[0], 0, True), thumb(samples[0], 1, False)])
+    ]
+    lines = "".join(event.to_line() + "\n" for event in back).encode()
+    store.commit({"feedback/2027/01/01/b-000001.jsonl": lines}, message="Withdraw")
+    made = exports.export(store, ["sft", "preference", "kto", "feedback"])
+    store.commit(exports.files(made), message="Export")
+    update_card(store)
+    env = {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    listed = ["samples", "feedback", "sft", "preference"]
+    assert load_all(str(folder), env, listed) == {
+        "samples": 3, "feedback": 5, "sft": 1, "preference": 1,
+    }  # fmt: skip
+    front = metadata_load(folder / "README.md")
+    assert front is not None
+    assert [config["config_name"] for config in front["configs"]] == listed
+
+
+def test_only_configs_that_hold_something_are_listed(folder: Path) -> None:
+    store = FolderStore(folder)
+    fill(store, [a_sample(1)])
+    update_card(store)
+    front = metadata_load(folder / "README.md")
+    assert front is not None
+    assert [config["config_name"] for config in front["configs"]] == ["samples"]
+
+
+def test_what_a_person_wrote_into_the_card_stays(folder: Path) -> None:
+    store = FolderStore(folder)
+    fill(store, [a_sample(1)])
+    update_card(store)
+    card = folder / "README.md"
+    text = card.read_text().replace("language:", "license: cc-by-4.0\nlanguage:")
+    card.write_text(f"{text}\n## How we chose the topics\n\nBy asking farmers.\n")
+    work(store)
+    text = card.read_text()
+    assert "license: cc-by-4.0" in text
+    assert "By asking farmers." in text
+    assert text.count("written by Seedbed: begin") == 1
+    assert "`kto`" in text
+
+
+def test_the_same_facts_give_the_same_card(folder: Path) -> None:
+    store = FolderStore(folder)
+    work(store)
+    before = (folder / "README.md").read_bytes()
+    update_card(store)
+    assert (folder / "README.md").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "# x\n---\nlicense: mit\n---", "[x](javascript:y) | `z`"]
+)
+def test_a_hostile_domain_cannot_break_the_card(folder: Path, text: str) -> None:
+    store = FolderStore(folder)
+    fill(store, [a_sample(1)])
+    seed = json.loads((folder / "seed_data.json").read_text())
+    seed["domain"] = seed["description"] = text
+    (folder / "seed_data.json").write_text(json.dumps(seed))
+    update_card(store)
+    card = (folder / "README.md").read_text()
+    front = metadata_load(folder / "README.md")
+    assert front is not None
+    assert "license" not in front
+    assert [config["config_name"] for config in front["configs"]] == ["samples"]
+    assert "<script" not in card.split("---\n", 2)[2]
+
+
+def test_status_counts_by_cell(folder: Path) -> None:
+    store = FolderStore(folder)
+    work(store)
+    state = status(store)
+    assert state.coverage.to_dict("index") == {
+        "Clay soils": {"Agronomist": 3, "Beginner": 0},
+        "Cover crops": {"Agronomist": 0, "Beginner": 0},
+    }
+    assert state.judged.loc["Clay soils", "Agronomist"] == 2
+    assert (state.samples, state.annotators, state.accepted, state.preferred) == (3, 1, 1, 1)
+    assert not state.stand_in()
+
+
+def test_status_of_an_empty_project(folder: Path) -> None:
+    store = FolderStore(folder)
+    fill(store, [])
+    state = status(store)
+    assert state.samples == 0
+    assert state.coverage.to_numpy().sum() == 0
