@@ -11,21 +11,20 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 from huggingface_hub import get_token
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from pipeline.core import layout
-from pipeline.core.errors import InvalidInput, SeedbedError
+from pipeline.core.errors import InvalidInput, ModelUnavailable, SeedbedError
 from pipeline.core.layout import ExportFormat
 from pipeline.core.projects import (
     load_project,
@@ -45,7 +44,11 @@ from pipeline.core.schema import (
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.deploy import copy_project, deploy_spaces
+from pipeline.generation.access import ModelAccess
 from pipeline.local import LocalSpaces
+
+if TYPE_CHECKING:
+    from pipeline.generation.run import RunSummary
 
 app = typer.Typer(
     help="Grow a training dataset with domain experts.",
@@ -54,6 +57,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+_INTERRUPTED: Final = 130  # how Typer ends when a command raised KeyboardInterrupt
 _out: Final = Console()
 _err: Final = Console(stderr=True)
 
@@ -73,11 +77,13 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, _stop)
     try:
-        app(standalone_mode=True)
+        app()
     except SeedbedError as error:
         _fail(str(error))
-    except KeyboardInterrupt:
-        _fail("Stopped. What was finished is kept; the same command goes on from there.")
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            _fail("Stopped. What was finished is kept; the same command goes on from there.")
+        sys.exit(1 if end.code else 0)
 
 
 @app.command()
@@ -85,7 +91,9 @@ def demo(
     project: Annotated[
         str, typer.Argument(metavar="FOLDER", help="Where to make the project.")
     ] = "./projects/farming",
-    rows: Annotated[int, typer.Option(help="How many samples there shall be.", min=1)] = 48,
+    rows: Annotated[
+        int | None, typer.Option(help="How many samples there shall be in all.", min=1)
+    ] = None,
     serve_: Annotated[
         bool, typer.Option("--serve/--no-serve", help="Open both Spaces afterwards.")
     ] = True,
@@ -98,8 +106,8 @@ def demo(
     settings = _settings(_as_folder(project))
     store = open_store(settings)
     make_project(store, farming(), Project())
-    _generate(store, settings, load_project(store).generation, rows)
-    _say(f"The project is in {project}.")
+    chosen = load_project(store).generation
+    _report(store, _generate(store, settings, chosen, rows or chosen.rows))
     if serve_:
         _serve(settings, seed_port, annotate_port)
         return
@@ -165,10 +173,14 @@ def generate(
         chosen = chosen.model_copy(update={"concurrency": concurrency})
     summary = _generate(store, settings, chosen, rows or chosen.rows, quiet=as_json)
     if as_json:
-        _print_json(summary)
-    if summary["failed"] and not summary["added"]:
-        reason = next(iter(summary["failures"]))
-        raise InvalidInput(f"No sample could be grown: {reason}", "Correct that and run it again.")
+        _print_json(asdict(summary))
+    else:
+        _report(store, summary)
+    if summary.missing and not summary.samples:
+        raise ModelUnavailable(
+            f"No sample could be grown: {summary.failures[0].example}",
+            "Correct that and run the same command again.",
+        )
 
 
 @app.command()
@@ -197,14 +209,15 @@ def status(project: ProjectName, as_json: AsJson = False) -> None:
         )
         return
     _say(f"{state.domain or store.name}: {state.samples} samples, {state.wanted} wanted")
-    table = Table(title="Samples, and how many of them are judged", title_justify="left")
+    _say("", "Samples in each cell, and how many of them are judged:")
+    table = Table(box=SIMPLE_HEAD)
     table.add_column("topic", overflow="fold")
     for view in state.coverage.columns:
         table.add_column(str(view), justify="right", overflow="fold")
     for topic in state.coverage.index:
         counts = zip(state.coverage.loc[topic], state.judged.loc[topic], strict=True)
         table.add_row(str(topic), *(f"{total} ({judged})" for total, judged in counts))
-    _out.print(table, markup=False)
+    _out.print(table)
     for name, count in state.judgements.items():
         _say(f"{name}: {count}")
     _say(
@@ -335,10 +348,38 @@ def _chosen(
 
 def _generate(
     store: Store, settings: Settings, chosen: GenerationSettings, rows: int, *, quiet: bool = False
-) -> dict[str, Any]:
+) -> RunSummary:
+    """Grow the project to ``rows`` samples with a progress bar, and bring its card up to date."""
     from pipeline.generation.run import generate as grow  # noqa: PLC0415 - slow import
 
-    raise NotImplementedError(grow, store, settings, chosen, rows, quiet, Progress, BarColumn)
+    access = ModelAccess(hf_token=settings.hf_token, api_key=settings.api_key)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=_err, disable=quiet) as progress:
+        bar = progress.add_task("Growing samples", total=None)
+
+        def show(state: RunSummary) -> None:
+            failed = f", {state.missing} failed" if state.missing else ""
+            progress.update(
+                bar,
+                total=state.wanted,
+                completed=state.samples + state.missing,
+                description=f"Growing samples{failed}",
+            )
+
+        summary = grow(store, load_seed(store).seed, chosen, access, rows=rows, on_progress=show)
+    _update_card(store)
+    return summary
+
+
+def _report(store: Store, summary: RunSummary) -> None:
+    if not summary.wanted:
+        _say(f"{store.name} has all the samples that were asked for; nothing to do.")
+    else:
+        _say(f"{summary.samples} samples added to {store.name} in run {summary.run_id}.")
+    for failure in summary.failures:
+        _say(f"{failure.count} x {failure.stage} failed ({failure.kind}): {failure.example}")
+    if summary.missing:
+        _say(f"{summary.missing} samples are missing; the same command tries them again.")
 
 
 def _update_card(store: Store) -> None:

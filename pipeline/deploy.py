@@ -115,6 +115,7 @@ def deploy_spaces(settings: Settings) -> Iterator[Deployed]:
 def _deploy(space: Space, settings: Settings) -> Deployed:
     name = f"{settings.project}-{space.suffix}"
     api = hub.client(settings.hub, settings.hf_token)
+    files = assemble(space)
     with hub.errors(name, signed_in=settings.hf_token is not None):
         made = not api.repo_exists(name, repo_type="space")
         api.create_repo(name, repo_type="space", space_sdk="gradio", private=True, exist_ok=True)
@@ -122,7 +123,7 @@ def _deploy(space: Space, settings: Settings) -> Deployed:
             name,
             [
                 CommitOperationAdd(path_in_repo=path, path_or_fileobj=data)
-                for path, data in assemble(space).items()
+                for path, data in files.items()
             ],
             commit_message="Deploy Seedbed",
             repo_type="space",

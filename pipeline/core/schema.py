@@ -153,7 +153,7 @@ class GenerationSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    rows: int = Field(default=24, ge=1, le=10_000_000)
+    rows: int = Field(default=48, ge=1, le=10_000_000)
     instructions_per_call: int = Field(default=4, ge=1, le=50)
     completions: int = Field(default=2, ge=1, le=8)
     models: list[ModelChoice] = Field(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from huggingface_hub import CommitOperationAdd
+from huggingface_hub.constants import HF_HUB_CACHE
 from huggingface_hub.errors import EntryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
@@ -33,6 +34,7 @@ from pipeline.core.store import Content, StoredFile, git_oid, lfs_oid
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _ATTEMPTS: Final = 6
+_EMPTY: Final = Path(HF_HUB_CACHE) / "seedbed-empty"  # never made, so never anything in it
 
 
 class HubStore:
@@ -108,6 +110,8 @@ class HubStore:
         """A snapshot of the files under ``prefix`` at the newest commit, complete or an error."""
         head = self._head()
         wanted = self._files_at(head, layout.checked(prefix))
+        if not wanted:
+            return _EMPTY
         with self._errors():
             folder = Path(
                 self._api.snapshot_download(

@@ -46,7 +46,9 @@ def card(
     wrote into ``old``, in its text or its YAML, is kept: only the part between our two marks and
     our own YAML keys are written anew.
     """
-    was = DatasetCard(old.decode("utf-8", errors="replace"), ignore_metadata_errors=True)
+    text = old.decode("utf-8", errors="replace")
+    text = text if text.startswith("---") else f"---\n{{}}\n---\n{text}"
+    was = DatasetCard(text, ignore_metadata_errors=True)
     data: dict[str, Any] = was.data.to_dict()  # type: ignore[no-untyped-call]
     present = [config for config in _PATTERNS if rows.get(config)]
     # datasets reads every config with the builder that the first one needs, so all are parquet.

@@ -1,0 +1,169 @@
+"""Spaces as they are deployed: whole in themselves, and made on the Hub by one command."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from pipeline.core.store_folder import FolderStore
+from pipeline.deploy import ANNOTATE_SPACE, SEED_SPACE, SPACES, Space, assemble
+from tests.conftest import NewPage
+from tests.factories import a_sample, fill
+from tests.hub_server import Fault, HubServer
+from tests.spaces import ROOT, RunningSpace
+from tests.test_cli import run
+
+
+def lay_out(space: Space, folder: Path) -> Path:
+    """Write the files of ``space`` into an empty folder."""
+    for path, data in assemble(space).items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    return folder
+
+
+def start(space: Space, folder: Path, project: str) -> RunningSpace:
+    """The Space as the Hub starts it: ``python app.py``, this checkout out of reach."""
+    site = sysconfig.get_paths()["purelib"]
+    # -S leaves out what an editable install of this checkout would add to the path.
+    run_app = "runpy.run_path('app.py', run_name='__main__')"
+    code = f"import sys, runpy; sys.path.append({site!r}); {run_app}"
+    return RunningSpace(
+        space.package,
+        {"SEEDBED_PROJECT": project, "PYTHONPATH": str(folder)},
+        folder=folder,
+        command=[sys.executable, "-S", "-c", code],
+    )
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.package)
+def test_an_assembled_space_starts_alone(
+    space: Space, folder: Path, tmp_path: Path, new_page: NewPage
+) -> None:
+    fill(FolderStore(folder), [a_sample(1)])
+    place = lay_out(space, tmp_path / "space")
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", "import pipeline.cli"],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(place)},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode != 0, "the checkout can still be imported"
+    with start(space, place, str(folder)) as running:
+        page = new_page()
+        page.goto(running.url)
+        expect(page.get_by_text("Farming").first).to_be_visible()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.package)
+def test_a_space_without_settings_says_what_is_missing(
+    space: Space, tmp_path: Path, new_page: NewPage
+) -> None:
+    place = lay_out(space, tmp_path / "space")
+    with start(space, place, "") as running:
+        page = new_page()
+        page.goto(running.url)
+        expect(page.get_by_text("SEEDBED_PROJECT").first).to_be_visible()
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.package)
+def test_a_space_pins_what_it_imports_and_no_more(space: Space) -> None:
+    known = {
+        line.split("==")[0].split("[")[0]: line
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if "==" in line
+    }
+    files = assemble(space)
+    wanted = [line for line in files["requirements.txt"].decode().splitlines() if "==" in line]
+    for line in wanted:
+        assert line == known[line.split("==")[0].split("[")[0]], "pins must agree"
+    imported: set[str] = set()
+    for path, data in files.items():
+        if path.endswith(".py"):
+            for node in ast.walk(ast.parse(data)):
+                if isinstance(node, ast.Import):
+                    imported.update(alias.name.split(".")[0] for alias in node.names)
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    imported.add(node.module.split(".")[0])
+    packages = {"markdown_it": "markdown-it-py", "jinja2": "Jinja2"}
+    needs = {packages.get(name, name) for name in imported - sys.stdlib_module_names}
+    needs -= {"pipeline", "seed_space", "annotate_space", "pydantic_core", "httpx2", "fsspec"}
+    pinned = {line.split("==")[0].split("[")[0] for line in wanted}
+    undeclared_by_distilabel = {"requests"}
+    assert needs <= pinned
+    assert pinned - needs <= undeclared_by_distilabel
+
+
+def test_the_annotate_space_never_needs_distilabel() -> None:
+    files = assemble(ANNOTATE_SPACE)
+    assert not any(path.startswith("pipeline/generation") for path in files)
+    assert b"distilabel" not in files["requirements.txt"]
+
+
+def test_app_files_are_short() -> None:
+    for space in SPACES:
+        assert len(assemble(space)["app.py"].splitlines()) <= 15
+
+
+def test_deploying_a_folder_makes_a_dataset_and_two_spaces(hub: HubServer, folder: Path) -> None:
+    token = hub.add_user("ana")
+    env = hub.client_env(token)
+    fill(FolderStore(folder), [a_sample(1)])
+    done = run("deploy", "ana/farming", "--from", folder, env=env)
+    assert "samples/run/00000.parquet" in hub.files("ana/farming")
+    for space in (SEED_SPACE, ANNOTATE_SPACE):
+        name = f"ana/farming-{space.suffix}"
+        files = hub.files(name, "space")
+        for path, data in assemble(space).items():
+            assert files[path] == data
+        assert hub.variables(name) == {"SEEDBED_PROJECT": "ana/farming"}
+        assert hub.secrets(name) == {}
+        assert f"{hub.url}/spaces/{name}" in done.stdout
+    assert "By hand: Add a secret HF_TOKEN" in done.stdout
+    everything = b"".join(
+        data
+        for name, kind in (
+            ("ana/farming", "dataset"),
+            ("ana/farming-seed", "space"),
+            ("ana/farming-annotate", "space"),
+        )
+        for data in hub.files(name, kind).values()
+    )
+    assert token.encode() not in everything
+    assert token not in done.stdout + done.stderr
+    before = hub.head("ana/farming-seed", "space")
+    assert "Updated" in run("deploy", "ana/farming", env=env).stdout
+    assert hub.head("ana/farming-seed", "space") == before
+
+
+def test_a_deploy_that_broke_off_goes_on_when_repeated(hub: HubServer, folder: Path) -> None:
+    env = hub.client_env(hub.add_user("ana"))
+    fill(FolderStore(folder), [a_sample(1)])
+    hub.fail(Fault("create_repo", status=500, skip=2))
+    said = run("deploy", "ana/farming", "--from", folder, env=env, code=1)
+    assert "farming-annotate" in said.stderr
+    run("deploy", "ana/farming", "--from", folder, env=env)
+    assert "app.py" in hub.files("ana/farming-annotate", "space")
+
+
+def test_deploying_to_a_folder_says_how_to_do_it(folder: Path) -> None:
+    fill(FolderStore(folder), [])
+    assert "USER/NAME --from" in run("deploy", folder, code=1).stderr
+
+
+def test_deploying_with_a_read_only_token_says_so(hub: HubServer, folder: Path) -> None:
+    hub.add_user("ana")
+    env = hub.client_env(hub.add_token("ana", "read"))
+    fill(FolderStore(folder), [])
+    assert "write" in run("deploy", "ana/farming", "--from", folder, env=env, code=1).stderr
