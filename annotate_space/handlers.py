@@ -61,7 +61,7 @@ def hello(opening: Opening, payload: Mapping[str, Any], user: str | None) -> dic
         "guidelines": to_html(annotation.guidelines),
         "guidelines_version": annotation.guidelines_version(),
         "place": service.place(),
-        "saved_at": service.sync_state().saved_at,
+        "saved_at": service.saved_at(),
         "progress": {task: asdict(service.progress(annotator, task)) for task in annotation.tasks},
     }
 
@@ -89,7 +89,7 @@ def submit(opening: Opening, payload: Mapping[str, Any], user: str | None) -> di
         "received": receipt.received,
         "rejected": receipt.rejected,
         "saved": service.saved(receipt.received),
-        "saved_at": service.sync_state().saved_at,
+        "saved_at": service.saved_at(),
     }
 
 
@@ -101,7 +101,7 @@ def check(opening: Opening, payload: Mapping[str, Any], user: str | None) -> dic
     return {
         "saved": service.saved(ids),
         "forgotten": service.forgotten(ids),
-        "saved_at": service.sync_state().saved_at,
+        "saved_at": service.saved_at(),
     }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,9 +17,9 @@ from pydantic import ValidationError
 
 from annotate_space.assignment import Pool, Question, questions
 from annotate_space.journal import Journal
-from annotate_space.sync import FOLDER_INTERVAL, HUB_INTERVAL, Syncer, SyncState
+from annotate_space.sync import FOLDER_INTERVAL, HUB_INTERVAL, Syncer
 from pipeline.core import layout
-from pipeline.core.errors import InvalidInput
+from pipeline.core.errors import InvalidInput, StoreUnavailable
 from pipeline.core.feedback import FeedbackEvent, Key, timestamp
 from pipeline.core.projects import (
     load_feedback,
@@ -32,6 +34,8 @@ from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.core.store_folder import FolderStore
 from pipeline.web.markup import to_html
+
+_log = logging.getLogger(__name__)
 
 MAX_EVENTS: Final = 200
 """Events taken in one call; a browser that was offline for longer sends several."""
@@ -82,6 +86,7 @@ class AnnotateService:
         self.project = load_project(self._store)
         self.domain = load_seed(self._store).seed.domain or self._store.name
         self._guard = threading.RLock()
+        self._reading = threading.Lock()
         self._samples: dict[str, Sample] = {}
         self._shards: set[str] = set()
         self._pools: dict[Task, Pool] = {task: Pool() for task in self.project.annotation.tasks}
@@ -112,13 +117,20 @@ class AnnotateService:
         """The next questions for ``annotator``, ready to show, without those in ``exclude``.
 
         Looks for new samples in the project when there are not enough.
+
+        Raises:
+            StoreUnavailable: There is none left and the project cannot be read now.
         """
         count = max(1, min(count, MAX_COUNT))
-        with self._guard:
-            found = self._choose(annotator, task, count, exclude)
-            if len(found) < count and time.monotonic() - self._looked > _LOOK_AGAIN:
+        found = self._choose(annotator, task, count, exclude)
+        if len(found) < count and time.monotonic() - self._looked > _LOOK_AGAIN:
+            try:
                 self._read_new_shards()
-                found = self._choose(annotator, task, count, exclude)
+            except StoreUnavailable as error:
+                if not found:
+                    raise
+                _log.warning("New samples cannot be looked for: %s", error)
+            found = self._choose(annotator, task, count, exclude)
         return [self._card(question, annotator) for question in found]
 
     def submit(self, annotator: str, events: Sequence[Mapping[str, Any]]) -> Receipt:
@@ -171,9 +183,9 @@ class AnnotateService:
             done = sum(key.task == task for key in self._answered.get(annotator, ()))
         return Progress(min(done, total), total)
 
-    def sync_state(self) -> SyncState:
-        """How far feedback is on its way to the dataset."""
-        return self._syncer.state()
+    def saved_at(self) -> str | None:
+        """When feedback was last added to the dataset, ISO 8601, or None."""
+        return self._syncer.saved_at
 
     def place(self) -> str:
         """Where feedback ends up, in words for the screen."""
@@ -205,28 +217,30 @@ class AnnotateService:
             self._unsaved.difference_update(event.event_id for event in events)
 
     def _read_new_shards(self) -> None:
-        self._looked = time.monotonic()
-        folder = self._store.checkout(layout.SAMPLES)
-        for path in sorted((folder / layout.SAMPLES).rglob("*.parquet")):
-            shard = path.relative_to(folder).as_posix()
-            if shard in self._shards:
-                continue
-            for sample in read_shard(path):
-                if sample.sample_id not in self._samples:
-                    self._samples[sample.sample_id] = sample
-                    for task, pool in self._pools.items():
-                        pool.add(questions(sample, task))
-            self._shards.add(shard)
+        """Take in samples that were added; one thread at a time, while others are served."""
+        with self._reading:
+            self._looked = time.monotonic()
+            folder = self._store.checkout(layout.SAMPLES)
+            for path in sorted((folder / layout.SAMPLES).rglob("*.parquet")):
+                shard = path.relative_to(folder).as_posix()
+                if shard not in self._shards:
+                    samples = list(read_shard(path))
+                    with self._guard:
+                        self._add(samples)
+                    self._shards.add(shard)
+
+    def _add(self, samples: Sequence[Sample]) -> None:
+        new = {s.sample_id: s for s in samples if s.sample_id not in self._samples}
+        self._samples.update(new)
+        for task, pool in self._pools.items():
+            pool.add(question for sample in new.values() for question in questions(sample, task))
 
     def _choose(self, annotator: str, task: Task, count: int, exclude: Set[str]) -> list[Question]:
-        found: list[Question] = []
-        answered = self._answered.get(annotator, set())
-        for question in self._pools[task].upcoming(annotator, answered):
-            if _question_id(question) not in exclude:
-                found.append(question)
-                if len(found) == count:
-                    break
-        return found
+        with self._guard:
+            answered = self._answered.get(annotator, set())
+            upcoming = self._pools[task].upcoming(annotator, answered)
+            wanted = (question for question in upcoming if _question_id(question) not in exclude)
+            return list(islice(wanted, count))
 
     def _note(self, event: FeedbackEvent) -> None:
         answered = self._answered.setdefault(event.annotator, set())

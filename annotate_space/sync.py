@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,26 +23,15 @@ _LONGEST_PAUSE: Final = 300.0
 _QUOTA_PAUSE: Final = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class SyncState:
-    """How things stand.
-
-    Attributes:
-        pending: Events that are in the journal only.
-        saved_at: When the last commit succeeded, ISO 8601, or None.
-        trouble: Why the last attempt failed, or None.
-    """
-
-    pending: int
-    saved_at: str | None
-    trouble: str | None
-
-
 class Syncer:
     """Commits what is pending every ``interval`` seconds, in a thread of its own.
 
     Args:
         saved: Called with the events of a batch after they are in the dataset.
+
+    Attributes:
+        saved_at: When the last commit succeeded, ISO 8601, or None.
+        trouble: Why the last attempt failed, or None.
     """
 
     def __init__(
@@ -61,8 +49,8 @@ class Syncer:
         self._sequence = 0
         self._underway: tuple[str, Batch] | None = None
         self._failures = 0
-        self._saved_at: str | None = None
-        self._trouble: str | None = None
+        self.saved_at: str | None = None
+        self.trouble: str | None = None
         self._stop = threading.Event()
         self._commit = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="feedback-sync", daemon=True)
@@ -70,11 +58,6 @@ class Syncer:
     def start(self) -> None:
         """Begin to commit."""
         self._thread.start()
-
-    def state(self) -> SyncState:
-        """How things stand now."""
-        batch = self._journal.pending()
-        return SyncState(len(batch.events) if batch else 0, self._saved_at, self._trouble)
 
     def flush(self) -> None:
         """Commit what is pending now.
@@ -92,11 +75,11 @@ class Syncer:
                 try:
                     self._store.commit({path: batch.data}, message=_message(batch))
                 except SeedbedError as error:
-                    self._trouble = str(error)
+                    self.trouble = str(error)
                     raise
                 self._journal.mark(batch.end)
                 self._underway = None
-                self._saved_at, self._trouble = now(), None
+                self.saved_at, self.trouble = now(), None
                 self._saved(batch.events)
 
     def stop(self) -> None:

@@ -21,7 +21,7 @@ for _name in ("HF_TOKEN", "HF_ENDPOINT", "SEEDBED_PROJECT", "SEEDBED_API_KEY", "
     os.environ.pop(_name, None)
 
 import pytest  # noqa: E402
-from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
 
 from tests.hub_server import HubServer  # noqa: E402
 
@@ -52,6 +52,7 @@ def hub() -> Iterator[HubServer]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for the whole run: the system's, else Playwright's own."""
+    expect.set_options(timeout=20_000)
     found = os.environ.get("CHROMIUM") or shutil.which("chromium")
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=found, args=list(_FLAGS))
