@@ -261,8 +261,14 @@ def export(
         _say(f"{name}: {count} rows")
     for line in made.bad_lines:
         _say(f"Unreadable feedback, skipped: {line}")
-    where = store.name if to is None else to
-    _say(f'Read it with: datasets.load_dataset("{where}", "{next(iter(counts))}")')
+    filled = next((name for name in layout.TRAINING_FORMATS if counts.get(name)), None)
+    if filled is None:
+        _say(
+            "Nothing can be trained on yet: there is no clear judgement.",
+            f"Open the Annotate Space with: python -m pipeline serve {store.name}",
+        )
+    elif to is None:
+        _say(f'Read it with: datasets.load_dataset("{store.name}", "{filled}", split="train")')
 
 
 @app.command()

@@ -218,7 +218,8 @@ def test_a_hub_that_is_away_is_one_message() -> None:
     )
 
 
-def test_ctrl_c_keeps_what_was_finished(folder: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_keeps_what_was_finished(folder: Path, number: int) -> None:
     fill(FolderStore(folder), [])
     project = load_project(FolderStore(folder))
     project.generation.concurrency = 1
@@ -237,7 +238,7 @@ def test_ctrl_c_keeps_what_was_finished(folder: Path) -> None:
         deadline = time.monotonic() + 60
         while len(server.requests) < 30 and time.monotonic() < deadline:
             time.sleep(0.05)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         _, said = running.communicate(timeout=60)
     assert running.returncode == 1
     assert "Traceback" not in said
