@@ -313,7 +313,7 @@ function undo() {
   const { event, item } = last;
   enqueue({ ...event, event_id: newId(), status: "withdrawn", answered_at: new Date().toISOString() }, item.id);
   if (current) decks[current.item.task].items.unshift(current.item);
-  if (item.task !== task) task = item.task;
+  switchTo(item.task);
   progress[item.task].done -= 1;
   current = { item, shownAt: Date.now(), hiddenMs: 0 };
   paint();
@@ -324,10 +324,15 @@ function choose(name) {
   if (name === task && current) return;
   if (current) decks[current.item.task].items.unshift(current.item);
   current = null;
+  switchTo(name);
+  next();
+}
+
+function switchTo(name) {
+  if (name === task) return;
   task = name;
   keep("seedbed:task", name);
   buildVotes();
-  next();
 }
 
 // ---- building the page ------------------------------------------------------------------------
@@ -438,6 +443,8 @@ part("hello").addEventListener("submit", (event) => {
   start();
 });
 for (const button of element.querySelectorAll("[data-act]")) button.addEventListener("click", () => acts[button.dataset.act]());
+// After a click with the mouse, Space shall skip and not press the same button again.
+element.addEventListener("click", (event) => { if (event.detail) event.target.closest("button")?.blur(); });
 document.addEventListener("keydown", onKey);
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) hiddenSince = Date.now();

@@ -112,6 +112,26 @@ def test_voting_by_buttons_and_undo(space: RunningSpace, folder: Path, new_page:
     wait_for(lambda: [event.label for event in events(folder)] == [False])
 
 
+def test_undo_goes_back_to_the_other_task(space: RunningSpace, new_page: NewPage) -> None:
+    page = new_page()
+    enter(page, space.url)
+    page.keyboard.press("a")
+    page.get_by_role("button", name="Two answers").click()
+    expect(page.locator(".answer")).to_have_count(2)
+    page.keyboard.press("u")
+    expect(page.locator(".answer")).to_have_count(1)
+    expect(page.get_by_role("button", name="Not good")).to_be_visible()
+    expect(page.locator("[data-part=count]")).to_contain_text("0/24")
+
+
+def test_space_after_a_click_skips(space: RunningSpace, folder: Path, new_page: NewPage) -> None:
+    page = new_page()
+    enter(page, space.url)
+    page.get_by_role("button", name="Not good").click()
+    page.keyboard.press("Space")
+    wait_for(lambda: sorted(e.status for e in events(folder)) == ["skipped", "submitted"])
+
+
 def test_votes_survive_a_killed_server_and_a_reload(
     space: RunningSpace, folder: Path, new_page: NewPage
 ) -> None:
