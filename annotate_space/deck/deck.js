@@ -415,7 +415,7 @@ async function start() {
   savedAt = reply.saved_at;
   decks = Object.fromEntries(session.tasks.map((name) => [name, { items: [], dry: false }]));
   progress = Object.fromEntries(session.tasks.map((name) => [name, reply.progress[name]]));
-  part("domain").textContent = session.domain;
+  part("domain").textContent = part("domain").title = session.domain;
   part("who").textContent = session.annotator.split("~")[0];
   part("guidelines-text").innerHTML = session.guidelines; // sanitized by the server
   element.querySelector('[data-act="guidelines"]').hidden = !session.guidelines;
