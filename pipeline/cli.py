@@ -301,10 +301,8 @@ def deploy(
     by_hand = []
     for done in deploy_spaces(settings):
         _say(f"{'Made' if done.made else 'Updated'} {done.url}")
-        if done.by_hand:
-            by_hand.append(done.by_hand)
-    for step in by_hand:
-        _say(f"By hand: {step}")
+        by_hand.append(done.by_hand)
+    _say("What only you can do, once:", *(f"  {step}" for step in by_hand))
 
 
 def _settings(project: str) -> Settings:

@@ -32,17 +32,17 @@ class Space:
         package: Its top-level package.
         parts: The packages of ``pipeline`` it imports.
         suffix: Added to the project's name to make the Space's.
-        needs_token: Whether it works only with the owner's token as a secret.
+        token_use: What the owner's token, added as a secret, must be allowed to do.
     """
 
     package: str
     parts: tuple[str, ...]
     suffix: str
-    needs_token: bool
+    token_use: str
 
 
-SEED_SPACE: Final = Space("seed_space", ("core", "generation", "web"), "seed", False)
-ANNOTATE_SPACE: Final = Space("annotate_space", ("core", "web"), "annotate", True)
+SEED_SPACE: Final = Space("seed_space", ("core", "generation", "web"), "seed", "read")
+ANNOTATE_SPACE: Final = Space("annotate_space", ("core", "web"), "annotate", "write to")
 SPACES: Final = (SEED_SPACE, ANNOTATE_SPACE)
 
 
@@ -53,12 +53,12 @@ class Deployed:
     Attributes:
         url: Address of the dataset or Space.
         made: False if it was there and was brought up to date.
-        by_hand: What only a person can do, or None.
+        by_hand: What only a person can do.
     """
 
     url: str
     made: bool
-    by_hand: str | None = None
+    by_hand: str
 
 
 def assemble(space: Space) -> dict[str, bytes]:
@@ -129,10 +129,8 @@ def _deploy(space: Space, settings: Settings) -> Deployed:
             repo_type="space",
         )
         api.add_space_variable(name, "SEEDBED_PROJECT", settings.project)
-    by_hand = None
-    if space.needs_token:
-        by_hand = (
-            f"Add a secret HF_TOKEN that may write to {settings.project}: "
-            f"{settings.hub}/spaces/{name}/settings"
-        )
+    by_hand = (
+        f"Add the secret HF_TOKEN, a token that may {space.token_use} {settings.project}, at "
+        f"{settings.hub}/spaces/{name}/settings"
+    )
     return Deployed(f"{settings.hub}/spaces/{name}", made, by_hand)

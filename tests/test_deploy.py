@@ -130,7 +130,7 @@ def test_deploying_a_folder_makes_a_dataset_and_two_spaces(hub: HubServer, folde
         assert hub.variables(name) == {"SEEDBED_PROJECT": "ana/farming"}
         assert hub.secrets(name) == {}
         assert f"{hub.url}/spaces/{name}" in done.stdout
-    assert "By hand: Add a secret HF_TOKEN" in done.stdout
+    assert "a token that may write to ana/farming" in done.stdout
     everything = b"".join(
         data
         for name, kind in (
