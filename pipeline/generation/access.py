@@ -37,7 +37,7 @@ class Endpoint:
     Attributes:
         model: As the server calls it.
         url: The full address of its chat completions.
-        name: The address as a person may see it, without credentials.
+        name: The address as a person knows it.
         key: What is sent as bearer token, if anything.
         through_hub: Whether it is Inference Providers.
     """
@@ -88,10 +88,14 @@ def _split(base: str) -> SplitResult:
             f"{base!r} is not the address of a model server.",
             "Give one such as http://localhost:8000/v1.",
         )
+    if parts.username is not None or parts.password is not None:
+        raise InvalidInput(
+            f"The address of the model server {parts.hostname} holds a password.",
+            "Take it out, because settings are shared, and set SEEDBED_API_KEY instead.",
+        )
     path = parts.path.rstrip("/").removesuffix(_CHAT) or "/v1"
     return parts._replace(path=path + _CHAT, fragment="")
 
 
 def _shown(parts: SplitResult) -> str:
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path.removesuffix(_CHAT), "", ""))
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.removesuffix(_CHAT), "", ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from pipeline.core.errors import ModelUnavailable
@@ -29,10 +29,12 @@ from pipeline.generation.planning import fingerprint
 from pipeline.generation.standin import StandIn
 from pipeline.generation.tasks import Answer, WriteInstructions
 
-_FIRST_HOPELESS: Final = 3
-"""Calls that may fail for good, before the first answer, until the endpoint is given up."""
+_HOPELESS_IN_A_ROW: Final = 3
+"""Failures that will not pass, such as a refused key, until the endpoint is given up."""
 _FIRST_FAILURES: Final = 12
+"""Other failures before the first answer until the endpoint is given up."""
 _FAILURES_IN_A_ROW: Final = 50
+"""Other failures in a row, later on; at least twice the calls in flight."""
 _HOTTER: Final = 0.1
 """Added to the temperature, for each time the same model is asked the same once more."""
 
@@ -56,6 +58,10 @@ class Failure:
     kind: str
     reason: str
     rows: int = 0
+
+    def losing(self, rows: int) -> Failure:
+        """The same failure as the cause that ``rows`` samples are missing."""
+        return replace(self, rows=rows)
 
 
 @dataclass(slots=True)
@@ -146,18 +152,20 @@ class Chain:
         )
         kept: list[Completion] = []
         failures: list[Failure] = []
-        for index, first in enumerate(tried):
-            result: Completion | Failure = first
+        for index, result in enumerate(tried):
             if isinstance(result, Completion) and _repeats(result, kept):
                 again = self._round(index) + self._settings.completions
-                result = await self._complete(cell, instruction, sample_id, index, again)
-                if isinstance(result, Completion) and _repeats(result, kept):
-                    reason = f"{result.model} gave the same answer twice."
-                    result = Failure(cell, "completion", "duplicate", reason)
-            (kept if isinstance(result, Completion) else failures).append(result)  # type: ignore[arg-type]
+                result = await self._complete(cell, instruction, sample_id, index, again)  # noqa: PLW2901
+            if isinstance(result, Failure):
+                failures.append(result)
+            elif _repeats(result, kept):
+                reason = f"{result.model} gave the same answer twice."
+                failures.append(Failure(cell, "completion", "duplicate", reason))
+            else:
+                kept.append(result)
         if not kept:
             first_failure, *others = failures
-            return [_losing(first_failure, 1), *others]
+            return [first_failure.losing(1), *others]
         return [self._sample(cell, instruction, sample_id, kept), *failures]
 
     def hopeless(self) -> ModelUnavailable | None:
@@ -256,20 +264,18 @@ class Chain:
         health.failed_in_a_row += 1
         if error.hopeless:
             health.hopeless = error
-        if health.answered:
+        if error.hopeless and (error.kind != "unreachable" or not health.answered):
+            limit = _HOPELESS_IN_A_ROW
+        elif health.answered:
             limit = max(_FAILURES_IN_A_ROW, 2 * self._settings.concurrency)
         else:
-            limit = _FIRST_HOPELESS if error.hopeless else _FIRST_FAILURES
+            limit = _FIRST_FAILURES
         if health.failed_in_a_row >= limit:
             raise _final(error) from error
 
 
 def _final(error: CallFailed) -> ModelUnavailable:
     return ModelUnavailable(error.problem, error.next_step)
-
-
-def _losing(failure: Failure, rows: int) -> Failure:
-    return Failure(failure.cell, failure.stage, failure.kind, failure.reason, rows)
 
 
 def _repeats(completion: Completion, kept: Sequence[Completion]) -> bool:

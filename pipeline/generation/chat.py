@@ -23,6 +23,7 @@ from pipeline.generation.access import Endpoint
 
 Kind = Literal[
     "unreachable",
+    "dropped",
     "refused",
     "not found",
     "rejected",
@@ -35,12 +36,14 @@ Kind = Literal[
 
 _HOPELESS: Final[frozenset[Kind]] = frozenset({"unreachable", "refused", "not found"})
 _RETRIES: Final[dict[Kind, int]] = {
-    "unreachable": 3,
-    "rate limited": 3,
-    "server error": 3,
-    "malformed": 1,
+    "unreachable": 2,
+    "dropped": 5,
+    "rate limited": 5,
+    "server error": 5,
+    "malformed": 5,
     "empty": 1,
 }
+"""Retries by kind; none for the rest. Nobody shall wait long to hear that no server is there."""
 _LONGEST_TOLD: Final = 300
 """Characters of a server's own words that are passed on."""
 
@@ -91,7 +94,7 @@ class Patience:
 
     def wait(self, attempt: int, retry_after: float | None) -> float:
         """Seconds before retry number ``attempt``, counted from 0."""
-        backoff = self.first_wait * 2**attempt * _jitter.uniform(0.5, 1.5)
+        backoff = self.first_wait * 2.0**attempt * _jitter.uniform(0.5, 1.5)
         return min(max(backoff, retry_after or 0.0), self.longest_wait)
 
 
@@ -144,7 +147,7 @@ class ChatClient:
                 f"{self._patience.timeout:g} seconds.",
                 "Allow more time (timeout) or a shorter answer (max_tokens).",
             ) from error
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except (httpx2.ConnectError, httpx2.InvalidURL) as error:
             why = self._told(str(error) or type(error).__name__)
             raise CallFailed(
                 "unreachable",
@@ -153,8 +156,21 @@ class ChatClient:
                 if self._endpoint.through_hub
                 else "Check that it is running and that base_url is right.",
             ) from error
+        except httpx2.HTTPError as error:
+            why = self._told(str(error) or type(error).__name__)
+            raise CallFailed(
+                "dropped",
+                f"{name} broke off while answering for {self._endpoint.model}: {why}.",
+                "Run the same command again; if it persists, look at that server's log.",
+            ) from error
         if response.status_code != 200:
             raise self._refusal(response)
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            raise CallFailed(
+                "not found",
+                f"{name} answers {self._endpoint.model} with a web page.",
+                "Give the address of the server's API as base_url; it often ends in /v1.",
+            )
         return self._read(response.content)
 
     def _refusal(self, response: httpx2.Response) -> CallFailed:

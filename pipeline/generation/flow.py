@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
 from typing import Final
 
 from pipeline.core.errors import SeedbedError
@@ -23,7 +22,9 @@ PREVIEW: Final = "preview"
 """Run id of samples that are shown and not stored."""
 
 _FRUITLESS: Final = 3
-"""Requests in a row that may bring no new instruction before a cell is given up."""
+"""Answers in a row that may bring no new instruction before a cell is given up."""
+_FAILED: Final = 8
+"""Calls in a row that may fail before a cell is given up: enough to sit out a short outage."""
 
 Outcome = Sample | Failure
 Emit = Callable[[Outcome], Awaitable[None]]
@@ -76,15 +77,16 @@ async def grow(
     ready: asyncio.Queue[Outcome] = asyncio.Queue(maxsize=2 * settings.concurrency)
     driver = asyncio.create_task(drive(chain, seed, quotas, ready.put))
     try:
-        while not (driver.done() and ready.empty()):
+        while not driver.done():
             getter = asyncio.create_task(ready.get())
             try:
                 await asyncio.wait({getter, driver}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                if not getter.done():
-                    getter.cancel()
-            with suppress(asyncio.CancelledError):
-                yield await getter
+                getter.cancel()  # no effect if it has got something
+            if getter.done():
+                yield getter.result()
+        while not ready.empty():
+            yield ready.get_nowait()
         await driver
     finally:
         driver.cancel()
@@ -108,10 +110,9 @@ async def _fill(
     chain: Chain, quota: CellQuota, known: Sequence[str], room: asyncio.Semaphore, emit: Emit
 ) -> None:
     """Write instructions until the cell has enough, and answer each while more are written."""
-    cell, missing, fruitless = quota.cell, quota.count, 0
+    cell, missing, fruitless, failed = quota.cell, quota.count, 0, 0
     asked = list(quota.instructions)
     seen = {normalized(text) for text in (*asked, *known)}
-    last: Failure | None = None
 
     async def answer(instruction: str) -> None:
         try:
@@ -121,25 +122,32 @@ async def _fill(
             room.release()
 
     async with asyncio.TaskGroup() as rows:
-        while missing and fruitless < _FRUITLESS:
+        while missing:
             count = min(chain.instructions_per_call, missing)
             try:
                 written = await chain.write(cell, count, asked, fruitless)
-                last = _nothing_new(cell, chain.writer, written)
+                trouble = _nothing_new(cell, chain.writer, written)
+                failed = 0
             except CallFailed as error:
-                written, last = [], Failure(cell, "instruction", error.kind, error.problem)
+                written = []
+                trouble = Failure(cell, "instruction", error.kind, error.problem)
+                failed += 1
             new = [text for text in written if normalized(text) not in seen][:count]
-            fruitless = 0 if new else fruitless + 1
-            if not new and fruitless < _FRUITLESS:
-                await emit(last)
+            if new:
+                fruitless = 0
+            elif not failed:
+                fruitless += 1
+            if fruitless >= _FRUITLESS or failed >= _FAILED:
+                await emit(trouble.losing(missing))
+                return
+            if not new:
+                await emit(trouble)
             for instruction in new:
                 await room.acquire()
                 rows.create_task(answer(instruction))
             asked += new
             seen.update(map(normalized, new))
             missing -= len(new)
-        if missing and last:
-            await emit(Failure(cell, last.stage, last.kind, last.reason, missing))
 
 
 def _nothing_new(cell: Cell, model: str, written: Sequence[str]) -> Failure:

@@ -13,6 +13,9 @@ from pipeline.generation.chat import ChatClient, Patience
 from pipeline.generation.prompting import Messages
 from pipeline.generation.standin import StandIn
 
+FIRST_WAIT = 0.5
+"""Seconds before the first retry of a call."""
+
 
 class ChatLLM(AsyncLLM):
     """A model behind an OpenAI-compatible endpoint; Inference Providers are one.
@@ -26,7 +29,7 @@ class ChatLLM(AsyncLLM):
     through_hub: bool = False
     key: SecretStr | None = Field(default=None, exclude=True, repr=False)
     timeout: float = 120.0
-    first_wait: float = 0.5
+    first_wait: float = FIRST_WAIT
 
     _client: ChatClient | None = PrivateAttr(default=None)
 
@@ -46,7 +49,7 @@ class ChatLLM(AsyncLLM):
 
     async def agenerate(
         self,
-        input: Messages,  # noqa: A002 - the name is distilabel's
+        input: Messages,
         num_generations: int = 1,
         temperature: float | None = None,
         top_p: float | None = None,
@@ -88,6 +91,11 @@ class ChatLLM(AsyncLLM):
             "finish_reason": [reply.finish_reason for reply in replies],
         }
 
+    def unload(self) -> None:
+        """Close the connections when distilabel is done with the model."""
+        if self._client is not None and not self.event_loop.is_running():
+            self.event_loop.run_until_complete(self.aclose())
+
     async def aclose(self) -> None:
         """Close the connections; the next call opens new ones."""
         if self._client is not None:
@@ -99,7 +107,7 @@ def open_llm(
     choice: ModelChoice,
     seed: Seed,
     access: ModelAccess,
-    timeout: float,  # noqa: ASYNC109 - not an async function
+    timeout: float,
 ) -> ChatLLM | StandIn:
     """The model of ``choice``; opens no connection yet.
 
@@ -117,4 +125,5 @@ def open_llm(
         through_hub=end.through_hub,
         key=SecretStr(end.key) if end.key else None,
         timeout=timeout,
+        first_wait=FIRST_WAIT,
     )

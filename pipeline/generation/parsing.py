@@ -117,7 +117,7 @@ def _from_json(text: str) -> list[str] | None:
         value = lists[0] if len(lists) == 1 else None
     if not isinstance(value, list):
         return None
-    found = [text for item in value if (text := _item_text(item)) is not None]
+    found = [string for string in map(_item_text, value) if string is not None]
     return found or None
 
 

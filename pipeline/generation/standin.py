@@ -25,7 +25,8 @@ _FIELD = r"^{}: (.*)$"
 _WANTED = re.compile(r"^Write exactly (\d+) new ", re.MULTILINE)
 _AVOID = re.compile(r"^- (.+)$", re.MULTILINE)
 _SENTENCE = re.compile(r"[^.!?。！？]+(?:[.](?=\d)[^.!?。！？]+)*[.!?。！？]+[”\"»)]*")  # noqa: RUF001
-_NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)?(?![\w])")
+_NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)?(?!\w)")
+_FIGURES = re.compile(rf"{_NUMBER.pattern}(?: (?:to|a|à|bis|or|and) {_NUMBER.pattern})?")
 _LEANING = re.compile(r"(?:It|They|This|That|These|Those|Yes|No|Not|Below that)\b")
 _WORD = re.compile(r"\w{4,}")
 _SHORTEST, _LONGEST = 25, 320
@@ -45,7 +46,7 @@ class StandIn(AsyncLLM):
 
     async def agenerate(
         self,
-        input: prompting.Messages,  # noqa: A002 - the name is distilabel's
+        input: prompting.Messages,
         num_generations: int = 1,
         temperature: float | None = None,
         top_p: float | None = None,
@@ -143,10 +144,12 @@ class _Author:
         """A short answer built on one claim that is wrong."""
         say = self._say
         key = int(stable_id(self._words, normalized(instruction), "hasty"), 16) + variation
-        wrong = [claim for s in self._relevant_sentences(instruction) if (claim := _spoiled(s, say))]
+        wrong = [
+            claim for s in self._relevant_sentences(instruction) if (claim := _spoiled(s, say, key))
+        ]
         claim = wrong[key % min(len(wrong), 3)] if wrong else None
         claim = claim or self._fill(say["wrong"][key % len(say["wrong"])])
-        opening = say["hasty"][key % len(say["hasty"])]
+        opening: str = say["hasty"][key % len(say["hasty"])]
         return opening.format(**self._words, claim=claim)
 
     @cached_property
@@ -207,11 +210,7 @@ class _Author:
         return small + text[len(first) :] if english and small.islower() and ordinary else text
 
 
-_ORDINARY: Final = frozenset(
-    "beginner experienced expert farm family small large environmental economic business student "
-    "teacher parent patient customer user manager worker owner practical general health safety "
-    "cost costs quality planning management how what when why".split()
-)
+_ORDINARY: Final = ("beginner", "expert", "experienced", "environmental", "economic", "practical")
 
 
 @cache
@@ -235,14 +234,16 @@ def _sentences(text: str) -> list[str]:
     ]
 
 
-def _spoiled(sentence: str, say: dict[str, Any]) -> str | None:
+def _spoiled(sentence: str, say: dict[str, Any], key: int) -> str | None:
     """The sentence with one recognisable mistake; None if it offers no place for one."""
-    if swapped := next(_swaps(sentence, say["opposites"]), None):
-        return swapped
-    if number := _NUMBER.search(sentence):
-        wrong = f"{float(number[0].replace(',', '.')) * 3:g}"
-        return sentence[: number.start()] + wrong + sentence[number.end() :]
-    return None
+    swapped = next(_swaps(sentence, say["opposites"]), None)
+    figures = _FIGURES.sub(_tripled, sentence, count=1)
+    wrong = figures if figures != sentence else None
+    return (swapped or wrong) if key % 2 else (wrong or swapped)
+
+
+def _tripled(figures: re.Match[str]) -> str:
+    return _NUMBER.sub(lambda match: f"{float(match[0].replace(',', '.')) * 3:g}", figures[0])
 
 
 def _swaps(sentence: str, opposites: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -29,7 +29,7 @@ class WriteInstructions(Task):
         """The columns it adds."""
         return ["instructions", "model_name"]
 
-    def format_input(self, input: dict[str, Any]) -> prompting.Messages:  # noqa: A002
+    def format_input(self, input: dict[str, Any]) -> prompting.Messages:
         """The messages for one row."""
         return prompting.instruction_messages(
             self.seed, _cell(input), input["count"], input["avoid"]
@@ -38,7 +38,7 @@ class WriteInstructions(Task):
     def format_output(
         self,
         output: str | None,
-        input: dict[str, Any] | None = None,  # noqa: A002
+        input: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """The instructions found in the answer."""
         return {"instructions": parse_instructions(output or "")}
@@ -63,14 +63,14 @@ class Answer(Task):
         """The columns it adds."""
         return ["completion", "model_name"]
 
-    def format_input(self, input: dict[str, Any]) -> prompting.Messages:  # noqa: A002
+    def format_input(self, input: dict[str, Any]) -> prompting.Messages:
         """The messages for one row."""
         return prompting.answer_messages(self.seed, _cell(input), input["instruction"])
 
     def format_output(
         self,
         output: str | None,
-        input: dict[str, Any] | None = None,  # noqa: A002
+        input: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """The answer without the thinking before it."""
         return {"completion": without_thinking(output or "") or None}

@@ -1,0 +1,30 @@
+"""A chat server, and settings that use it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.core.schema import GenerationSettings, ModelChoice
+from tests.llm_server import LlmServer
+
+
+@pytest.fixture
+def server() -> Iterator[LlmServer]:
+    """A chat server that answers at once; nobody waits for its end."""
+    running = LlmServer().start()
+    yield running
+    running.stop(wait=False)
+
+
+@pytest.fixture(autouse=True)
+def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries wait milliseconds, unless a test sets its own patience."""
+    monkeypatch.setattr("pipeline.generation.llm.FIRST_WAIT", 0.002)
+
+
+def settings_for(url: str, *models: str, **changes: object) -> GenerationSettings:
+    """Settings that call ``models`` at ``url``."""
+    choices = [ModelChoice(model=name, base_url=url) for name in models or ("a/one", "b/two")]
+    return GenerationSettings.model_validate({"models": choices, **changes})

@@ -1,0 +1,132 @@
+"""Which cells get how many samples, and what makes rows differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.core.schema import Example, GenerationSettings, ModelChoice, Sample, Seed
+from pipeline.generation import prompting
+from pipeline.generation.planning import _fill, fingerprint, plan
+from tests.factories import a_sample, a_seed
+
+SETTINGS = GenerationSettings()
+
+
+def _made(seed: Seed, number: int, cell: int, **changes: Any) -> Sample:  # noqa: ANN401
+    where = seed.cells()[cell]
+    fields = {
+        "topic": where.topic,
+        "perspective": where.perspective,
+        "fingerprint": fingerprint(seed, SETTINGS),
+    }
+    return a_sample(number, **{**fields, **changes})
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=40), st.integers(0, 2_000))
+def test_rows_are_spread_as_evenly_as_what_exists_allows(levels: list[int], total: int) -> None:
+    added = _fill(levels, total)
+    assert min(added) >= 0
+    assert sum(added) == max(0, total - sum(levels))
+    after = [level + more for level, more in zip(levels, added, strict=True)]
+    grown = [level for level, more in zip(after, added, strict=True) if more]
+    assert all(level <= min(after) + 1 for level in grown)
+
+
+@pytest.mark.parametrize(("rows", "counts"), [(1, [1]), (4, [1] * 4), (6, [2, 2, 1, 1])])
+def test_an_empty_project_gets_even_quotas(rows: int, counts: list[int]) -> None:
+    quotas = plan(a_seed(), SETTINGS, [], rows)
+    assert [quota.count for quota in quotas] == counts
+
+
+def test_what_exists_counts_and_is_named() -> None:
+    seed = a_seed()
+    samples = [_made(seed, n, n % 4) for n in range(6)]
+    assert plan(seed, SETTINGS, samples, 6) == []
+    assert plan(seed, SETTINGS, samples, 2) == []
+    quotas = plan(seed, SETTINGS, samples, 8)
+    assert [(q.cell, q.count) for q in quotas] == [(seed.cells()[2], 1), (seed.cells()[3], 1)]
+    assert quotas[0].instructions == (samples[2].instruction,)
+
+
+def test_rows_of_another_fingerprint_are_avoided_but_do_not_count() -> None:
+    seed = a_seed()
+    old = _made(seed, 1, 0, fingerprint="other")
+    quotas = plan(seed, SETTINGS, [old], 4)
+    assert [quota.count for quota in quotas] == [1] * 4
+    assert quotas[0].instructions == (old.instruction,)
+
+
+def test_a_new_topic_grows_only_its_own_cells() -> None:
+    seed = a_seed()
+    samples = [_made(seed, n, n) for n in range(4)]
+    wider = seed.model_copy(update={"topics": ["Ponds", *seed.topics]})
+    quotas = plan(wider, SETTINGS, samples, 6)
+    assert [(q.cell.topic, q.count) for q in quotas] == [("Ponds", 1), ("Ponds", 1)]
+
+
+def test_samples_of_cells_that_are_gone_do_not_count() -> None:
+    seed = a_seed()
+    assert len(plan(seed, SETTINGS, [_made(seed, 1, 0, topic="Ponds")], 4)) == 4
+
+
+CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"domain": "Law"}, {}),
+    ({"description": "Other."}, {}),
+    ({"language": "es"}, {}),
+    ({"domain_expert_prompt": "Other."}, {}),
+    ({"examples": []}, {}),
+    ({"examples": [Example(question="Q?", answer="A.")]}, {}),
+    ({}, {"completions": 3}),
+    ({}, {"instructions_per_call": 5}),
+    ({}, {"instruction_model": ModelChoice(model="x/y")}),
+    ({}, {"models": [ModelChoice(model="x/y")]}),
+    ({}, {"models": [ModelChoice(model=m.model, temperature=0.1) for m in SETTINGS.models]}),
+    ({}, {"models": [ModelChoice(model=m.model, top_p=0.5) for m in SETTINGS.models]}),
+    ({}, {"models": [ModelChoice(model=m.model, max_tokens=9) for m in SETTINGS.models]}),
+]
+
+
+@pytest.mark.parametrize(("seed_change", "settings_change"), CHANGES)
+def test_the_fingerprint_changes_with_what_determines_rows(
+    seed_change: dict[str, Any], settings_change: dict[str, Any]
+) -> None:
+    seed = a_seed().model_copy(update=seed_change)
+    settings = SETTINGS.model_copy(update=settings_change)
+    assert fingerprint(seed, settings) != fingerprint(a_seed(), SETTINGS)
+
+
+def test_the_fingerprint_does_not_change_with_anything_else() -> None:
+    settings = SETTINGS.model_copy(update={"rows": 9, "concurrency": 1, "timeout": 3.0})
+    seed = a_seed()
+    more = {
+        "topics": [*seed.topics, "Ponds"],
+        "perspectives": ["Other"],
+        "examples": [*seed.examples, Example(question="Unanswered?", answer="")],
+    }
+    assert fingerprint(seed.model_copy(update=more), settings) == fingerprint(seed, SETTINGS)
+    here, there = (
+        GenerationSettings(models=[ModelChoice(model="m", base_url=f"http://{host}/v1")])
+        for host in ("a", "b")
+    )
+    assert fingerprint(seed, here) == fingerprint(seed, there)
+
+
+def test_the_fingerprint_changes_with_the_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint(a_seed(), SETTINGS)
+    assert any("answer_system.jinja2" in text for text in prompting.sources())
+    monkeypatch.setattr(prompting, "sources", lambda: iter(["another prompt"]))
+    assert fingerprint(a_seed(), SETTINGS) != before
+
+
+def test_planning_a_hundred_thousand_cells_is_quick() -> None:
+    seed = Seed(
+        domain="d",
+        topics=[f"t{n}" for n in range(500)],
+        perspectives=[f"p{n}" for n in range(200)],
+    )
+    quotas = plan(seed, SETTINGS, [], 150_000)
+    assert sum(quota.count for quota in quotas) == 150_000

@@ -1,0 +1,347 @@
+"""A loopback chat server that speaks OpenAI's protocol over real HTTP, with faults to switch on.
+
+    with LlmServer(key="k") as server:
+        server.fail(Fault(status=429, retry_after="1", every=10))
+        ...  # base_url=server.url
+        server.requests[0].messages
+
+By hand: `python -m tests.llm_server --port 8000 --latency 0.5`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import random
+import re
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+HOST = "127.0.0.1"
+START_TIMEOUT = 10.0
+
+Messages = list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Received:
+    """One chat request as it arrived."""
+
+    messages: Messages
+    model: str
+    parameters: dict[str, Any]
+    headers: dict[str, str]
+
+    @property
+    def wanted(self) -> int:
+        """How many instructions it asks for; 0 if it is to be answered."""
+        found = re.search(r"Write exactly (\d+) new ", self.messages[-1]["content"])
+        return int(found[1]) if found else 0
+
+
+Script = Callable[[Received], str | None]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong, and for which requests.
+
+    A `share` of them, `every` n-th, the `first` n, or all of them; `when` narrows it further.
+    One of `status`, `drop` (the connection breaks in the answer) and `body` (sent as it is)
+    applies, else the model answers `text`, where None is a null.
+    """
+
+    status: int = 200
+    retry_after: str | None = None
+    message: str = "fault"
+    drop: bool = False
+    body: bytes | None = None
+    text: str | None = None
+    media_type: str = "application/json"
+    share: float | None = None
+    every: int | None = None
+    first: int | None = None
+    when: Callable[[Received], bool] = lambda _: True
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds an answer takes: lognormal around `mean` with the tail of `sigma`, at most `cap`."""
+
+    mean: float = 0.0
+    sigma: float = 0.0
+    cap: float = 10.0
+
+    def draw(self, dice: random.Random) -> float:
+        """The next one."""
+        if self.mean <= 0:
+            return 0.0
+        middle = math.log(self.mean) - self.sigma**2 / 2
+        return min(self.cap, dice.lognormvariate(middle, self.sigma))
+
+
+def reply(request: Received) -> str | None:
+    """A list with an introduction where instructions are wanted, else some sentences.
+
+    Both depend on the request alone, but for the list's questions that exist already.
+    """
+    asked = request.messages[-1]["content"]
+    if request.wanted:
+        topic = re.search(r"^Topic: (.*)$", asked, re.MULTILINE)
+        view = re.search(r"^Perspective: (.*)$", asked, re.MULTILINE)
+        about = f"{topic[1] if topic else ''}, {view[1] if view else ''}"
+        asked_already = rf"^- Question (\d+) about {re.escape(about)}"
+        start = max(map(int, re.findall(asked_already, asked, re.MULTILINE)), default=0)
+        numbers = range(start + 1, start + request.wanted + 1)
+        lines = [f"{n - start}. Question {n} about {about}: what now?" for n in numbers]
+        return f"Sure! Here are {request.wanted} questions:\n\n" + "\n".join(lines)
+    seed = request.parameters.get("seed", 0)
+    return f"{request.model} says ({seed}): it depends. You asked: {asked}"
+
+
+class LlmServer:
+    """Serves from a thread of its own inside a `with`; a test sets it and looks at it."""
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        key: str | None = None,
+        models: tuple[str, ...] | None = None,
+        latency: Latency | None = None,
+        script: Script = reply,
+        seed: int = 0,
+    ) -> None:
+        self.port = port
+        self.key = key
+        self.models = models
+        self.latency = latency or Latency()
+        self.script = script
+        self.requests: list[Received] = []
+        self.most_in_flight = 0
+        self.slept = 0.0
+        """Seconds of latency given so far, all answers together."""
+        self._in_flight = 0
+        self._clients: set[tuple[str, int]] = set()
+        self._faults: list[tuple[Fault, list[int]]] = []
+        self._dice = random.Random(seed)
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """The base URL for clients."""
+        return f"http://{HOST}:{self.port}/v1"
+
+    @property
+    def connections(self) -> int:
+        """How many connections requests have come through."""
+        return len(self._clients)
+
+    def fail(self, fault: Fault) -> None:
+        """Switch a fault on; the first one that applies to a request wins."""
+        self._faults.append((fault, [0]))
+
+    def heal(self) -> None:
+        """Switch all faults off."""
+        self._faults.clear()
+
+    def start(self) -> Self:
+        """Begin to serve."""
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, self.port))
+        self.port = listener.getsockname()[1]
+        routes = [
+            Route("/v1/chat/completions", self._chat, methods=["POST"]),
+            Route("/v1/models", self._list, methods=["GET"]),
+        ]
+        config = uvicorn.Config(
+            Starlette(routes=routes),
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            timeout_keep_alive=24 * 3600,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise RuntimeError(f"the server did not start on {self.url}")
+            time.sleep(0.002)
+        return self
+
+    def stop(self, *, wait: bool = True) -> None:
+        """Refuse connections; without `wait` that takes effect a moment later."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            if wait:
+                self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    async def _list(self, request: Request) -> Response:
+        if refused := self._refused(request):
+            return refused
+        names = self.models or ("any",)
+        return JSONResponse(
+            {"object": "list", "data": [{"id": n, "object": "model"} for n in names]}
+        )
+
+    async def _chat(self, request: Request) -> Response:
+        self._in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self._in_flight)
+        try:
+            return await self._answer(request)
+        finally:
+            self._in_flight -= 1
+
+    async def _answer(self, request: Request) -> Response:
+        body = await request.json()
+        received = Received(
+            messages=body.pop("messages"),
+            model=body.pop("model"),
+            parameters=body,
+            headers=dict(request.headers),
+        )
+        self.requests.append(received)
+        if request.client is not None:
+            self._clients.add((request.client.host, request.client.port))
+        delay = self.latency.draw(self._dice)
+        self.slept += delay
+        await asyncio.sleep(delay)
+        if refused := self._refused(request):
+            return refused
+        fault = self._fault(received)
+        if fault is not None and (broken := _response(fault)):
+            return broken
+        if self.models is not None and received.model not in self.models:
+            return _error(404, f"The model `{received.model}` does not exist.")
+        text = self.script(received) if fault is None else fault.text
+        if received.parameters.get("stream"):
+            return StreamingResponse(_events(received, text), media_type="text/event-stream")
+        return JSONResponse(_completion(received, text))
+
+    def _refused(self, request: Request) -> Response | None:
+        if self.key is None or request.headers.get("authorization") == f"Bearer {self.key}":
+            return None
+        sent = request.headers.get("authorization", "").removeprefix("Bearer ")
+        return _error(401, f"Incorrect API key provided: {sent}.")
+
+    def _fault(self, received: Received) -> Fault | None:
+        for fault, seen in self._faults:
+            if not fault.when(received):
+                continue
+            seen[0] += 1
+            if fault.share is not None and self._dice.random() >= fault.share:
+                continue
+            if fault.every is not None and seen[0] % fault.every:
+                continue
+            if fault.first is not None and seen[0] > fault.first:
+                continue
+            return fault
+        return None
+
+
+def _response(fault: Fault) -> Response | None:
+    """What is sent instead of a completion; None if the fault is in the completion's text."""
+    if fault.status != 200:
+        headers = {"Retry-After": fault.retry_after} if fault.retry_after else None
+        return _error(fault.status, fault.message, headers)
+    if fault.drop:
+        return StreamingResponse(_broken(), headers={"Content-Length": "1000"})
+    if fault.body is not None:
+        return Response(fault.body, media_type=fault.media_type)
+    return None
+
+
+def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"error": {"message": message, "code": status}}, status, headers)
+
+
+async def _broken() -> AsyncIterator[bytes]:
+    yield b'{"choices": ['
+    raise ConnectionAbortedError
+
+
+def _completion(received: Received, text: str | None) -> dict[str, Any]:
+    words = sum(len(message["content"].split()) for message in received.messages)
+    used = len((text or "").split())
+    return {
+        "id": "chatcmpl-0",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": received.model,
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": text},
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {
+            "prompt_tokens": words,
+            "completion_tokens": used,
+            "total_tokens": words + used,
+        },
+    }
+
+
+async def _events(received: Received, text: str | None) -> AsyncIterator[str]:
+    for word in re.findall(r"\S+\s*", text or ""):
+        chunk = {
+            "object": "chat.completion.chunk",
+            "model": received.model,
+            "choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}],
+        }
+        yield f"data: {json.dumps(chunk)}\n\n"
+    yield "data: [DONE]\n\n"
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m tests.llm_server", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="a free one by default")
+    parser.add_argument("--key", help="the bearer key to insist on")
+    parser.add_argument("--latency", type=float, default=0.0, help="mean seconds of an answer")
+    parser.add_argument("--sigma", type=float, default=0.0, help="how heavy its tail is")
+    arguments = parser.parse_args()
+    latency = Latency(arguments.latency, arguments.sigma)
+    with LlmServer(port=arguments.port, key=arguments.key, latency=latency) as server:
+        print(server.url, flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print("stopped")
+
+
+if __name__ == "__main__":
+    main()
