@@ -1,0 +1,277 @@
+"""What happens when a visitor opens the page, changes something or saves; free of Gradio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pipeline.core.checks import Level, Problem
+from pipeline.core.errors import Conflict, InvalidInput, SeedbedError
+from pipeline.core.projects import load_seed, save_seed
+from pipeline.core.schema import Seed
+from pipeline.core.settings import Settings
+from pipeline.core.store import ABSENT, Store
+from pipeline.generation.planning import fingerprint
+from pipeline.web.visitor import Visitor, writing_store
+from seed_space import words
+from seed_space.changes import Choice, choices, compare, merge
+from seed_space.screen import FIELDS, LABELS, STEP_OF, read, show
+from seed_space.session import Session, generation_settings, open_for, open_session
+
+_CHOICES: Final[tuple[Choice, ...]] = ("mine", "theirs")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How things stand with what is on the screen.
+
+    Attributes:
+        marks: For each step, its mark and how many entries it has.
+        notes: For each step with fields, what is wrong there, as HTML.
+        summary: What saving would change and what stands in the way, as HTML.
+        engineer: Models, parameters and fingerprint, as HTML.
+    """
+
+    marks: dict[str, dict[str, object]]
+    notes: dict[str, str]
+    summary: str
+    engineer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a page shows first.
+
+    Attributes:
+        keeper: For the part that keeps drafts: whether the editor can be shown, and the fields.
+        setup: Why it cannot, as HTML; else empty.
+        values: The screen, in the order of ``FIELDS``.
+        view: How things stand with it.
+    """
+
+    keeper: dict[str, Any]
+    setup: str
+    values: list[Any]
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What came of saving.
+
+    Attributes:
+        result: What to tell, as HTML.
+        rows: Fields to choose a version of; empty when there is nothing to choose.
+        keeper: News for the part that keeps drafts, or None when nothing was saved.
+        values: The screen if it changed by taking over somebody else's text, else None.
+    """
+
+    result: str
+    rows: list[dict[str, str]]
+    keeper: dict[str, Any] | None = None
+    values: list[Any] | None = None
+
+
+def open_page(settings: Settings, store: Store | None, session: Session, who: Visitor) -> Opened:
+    """Read the project for a visitor, or say why that is impossible now."""
+    try:
+        project = store or open_for(settings, who)
+        open_session(project, session)
+        session.generation = generation_settings(project)
+    except SeedbedError as error:
+        blank = show(Seed())
+        view = look_over(session, blank)
+        return Opened({"state": "setup"}, words.setup(error), blank, view)
+    values = show(session.saved.seed)
+    return Opened(_ready(session, values), "", values, look_over(session, values))
+
+
+def look_over(session: Session, values: Sequence[object]) -> View:
+    """Judge what is on the screen."""
+    reading = read(values, session.saved.seed)
+    screen = dict(zip(FIELDS, values, strict=True))
+    mark = fingerprint(reading.seed, session.generation) if reading.seed else None
+    by_step: dict[str, list[Problem]] = {}
+    for problem in reading.problems:
+        by_step.setdefault(STEP_OF.get(problem.field, "publish"), []).append(problem)
+    marks = {
+        step: _mark(step, screen, by_step.get(step, [])) for step in dict.fromkeys(STEP_OF.values())
+    }
+    changes = compare(session.saved.seed, reading.seed) if reading.seed else None
+    marks["preview"] = {"mark": "done" if mark and mark == session.previewed else "open"}
+    marks["publish"] = {"mark": _publish_mark(session, reading.problems, changes != [])}
+    notes = {
+        step: words.problems(by_step.get(step, ())) if marks[step]["mark"] != "open" else ""
+        for step in dict.fromkeys(STEP_OF.values())
+    }
+    first = session.saved.etag is ABSENT
+    return View(
+        marks=marks,
+        notes=notes,
+        summary=words.summary(changes, reading.problems, first=first),
+        engineer=words.engineer(session.generation, mark),
+    )
+
+
+def restore(draft: object) -> list[Any]:
+    """The screen of a draft that a browser kept.
+
+    Raises:
+        InvalidInput: It is no draft of this version.
+    """
+    texts = (0, 1, 2, 3)
+    if (
+        not isinstance(draft, list)
+        or len(draft) != len(FIELDS)
+        or not all(isinstance(draft[i], str) for i in texts)
+        or not all(_is_texts(draft[i]) for i in (4, 5))
+        or not _is_examples(draft[6])
+    ):
+        raise InvalidInput(
+            "This draft cannot be read; it was kept by another version of this page.",
+            "The saved version is on the screen.",
+        )
+    return draft
+
+
+def save(
+    settings: Settings, session: Session, who: Visitor, values: Sequence[object], chosen: object
+) -> Saving:
+    """Save the screen over the version it started from.
+
+    Args:
+        settings: Names the project.
+        session: The visitor's; it follows what was saved.
+        who: With whose rights.
+        values: The screen.
+        chosen: Rows of ``changes.choices`` that the visitor answered, if there was a conflict.
+
+    Returns:
+        What came of it; on any failure nothing was written and the screen stays as it is.
+    """
+    try:
+        store = writing_store(settings, who)
+        if not session.opened and session.theirs is None:
+            # The server restarted: what the screen started from is unknown.
+            session.theirs = load_seed(store)
+        if session.theirs is not None:
+            return _save_chosen(settings, store, session, values, chosen)
+        return _save_mine(settings, store, session, values)
+    except SeedbedError as error:
+        return Saving(words.not_saved(error), _rows(chosen) if session.theirs else [])
+
+
+def _save_mine(
+    settings: Settings, store: Store, session: Session, values: Sequence[object]
+) -> Saving:
+    seed = read(values, session.saved.seed).require()
+    if session.saved.etag is not ABSENT and seed == session.saved.seed:
+        return Saving(words.nothing_to_save(), [], _ready(session, list(values)))
+    try:
+        session.saved = save_seed(
+            store, seed, expect=session.saved.etag, message=_message(session.saved.seed, seed)
+        )
+    except Conflict:
+        session.theirs = load_seed(store)
+        rows = choices(session.saved.seed, seed, session.theirs.seed)
+        if rows:
+            return Saving(words.conflict(), rows)
+        return _save_chosen(settings, store, session, values, [])
+    return _done(settings, session, list(values))
+
+
+def _save_chosen(
+    settings: Settings, store: Store, session: Session, values: Sequence[object], chosen: object
+) -> Saving:
+    theirs = session.theirs or load_seed(store)
+    base = session.saved.seed if session.opened else None
+    mine = read(values, theirs.seed).require()
+    answers = {row["field"]: row["choice"] for row in _rows(chosen)}
+    rows = choices(base, mine, theirs.seed)
+    for row in rows:
+        row["choice"] = answers.get(row["field"], row["choice"])
+    undecided = [LABELS[row["field"]] for row in rows if row["choice"] not in _CHOICES]
+    if undecided:
+        asked_before = bool(answers)
+        return Saving(words.conflict(choose=undecided if asked_before else ()), rows)
+    picks: dict[str, Choice] = {
+        row["field"]: "theirs" if row["choice"] == "theirs" else "mine" for row in rows
+    }
+    merged = merge(mine, theirs.seed, picks)
+    try:
+        saved = save_seed(store, merged, expect=theirs.etag, message=_message(theirs.seed, merged))
+    except Conflict:
+        session.theirs = load_seed(store)
+        return Saving(words.conflict(), choices(base, mine, session.theirs.seed))
+    session.saved, session.theirs, session.opened = saved, None, True
+    if "theirs" in picks.values():
+        shown = show(merged)
+        return _done(settings, session, shown, shown)
+    return _done(settings, session, list(values))
+
+
+def _done(
+    settings: Settings, session: Session, kept: list[Any], values: list[Any] | None = None
+) -> Saving:
+    at = words.now()
+    keeper = {**_ready(session, kept), "saved_at": at.isoformat()}
+    return Saving(words.saved(settings, at), [], keeper, values)
+
+
+def _ready(session: Session, values: list[Any]) -> dict[str, Any]:
+    return {
+        "state": "ready",
+        "saved": values,
+        "first": session.saved.etag is ABSENT,
+        "title": session.saved.seed.domain,
+    }
+
+
+def _message(old: Seed, new: Seed) -> str:
+    """A line for the project's history; names fields, never what was typed."""
+    names = [change.label.lower() for change in compare(old, new)]
+    return f"Seed: {', '.join(names)}" if names else "Seed"
+
+
+def _mark(step: str, screen: Mapping[str, object], found: Sequence[Problem]) -> dict[str, object]:
+    main = {"domain": "domain", "expert": "domain_expert_prompt"}.get(step, step)
+    value = screen[main]
+    entries = [row for row in value if row] if isinstance(value, list) else None
+    empty = not entries if entries is not None else not str(value or "").strip()
+    if empty and not any(problem.level == Level.BLOCKS_SAVING for problem in found):
+        return {"mark": "open", "count": None}
+    return {
+        "mark": "warn" if found else "done",
+        "count": len(entries) if entries is not None else None,
+    }
+
+
+def _publish_mark(session: Session, found: Sequence[Problem], changed: bool) -> str:
+    if any(problem.level == Level.BLOCKS_SAVING for problem in found):
+        return "warn"
+    return "open" if changed or session.saved.etag is ABSENT else "done"
+
+
+def _rows(chosen: object) -> list[dict[str, str]]:
+    """The answered rows of a conflict, as a page sent them."""
+    if not isinstance(chosen, list):
+        return []
+    return [
+        row
+        for row in chosen
+        if isinstance(row, dict)
+        and row.get("field") in FIELDS
+        and isinstance(row.get("choice"), str)
+    ]
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(row, str) for row in value)
+
+
+def _is_examples(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(item, dict) and all(isinstance(text, str) for text in item.values())
+        for item in value
+    )

@@ -1,0 +1,68 @@
+"""One visitor's session, and opening the project for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pipeline.core.errors import InvalidInput
+from pipeline.core.projects import SavedSeed, load_project, load_seed, require_project
+from pipeline.core.schema import GenerationSettings, Seed
+from pipeline.core.settings import Settings
+from pipeline.core.store import ABSENT, Store
+from pipeline.web.visitor import Visitor, reading_store, writing_store
+
+
+@dataclass(slots=True)
+class Session:
+    """What the server remembers of one visitor; lost when it restarts.
+
+    Attributes:
+        opened: Whether ``saved`` was read; False after a restart while the page stayed open.
+        saved: The version that the screen started from.
+        theirs: A newer version, saved by somebody else, that waits for a choice.
+        generation: How the project grows samples, as last read.
+        previewed: Fingerprint of the last preview that brought samples.
+    """
+
+    opened: bool = False
+    saved: SavedSeed = field(default_factory=lambda: SavedSeed(Seed(), ABSENT))
+    theirs: SavedSeed | None = None
+    generation: GenerationSettings = field(default_factory=GenerationSettings)
+    previewed: str | None = None
+
+
+def open_for(settings: Settings, who: Visitor) -> Store:
+    """The project as ``who`` may see it: with the owner's token if there is one, else their own.
+
+    Does no I/O.
+
+    Raises:
+        InvalidInput: No project is configured, or its name is none.
+    """
+    if not settings.project:
+        raise InvalidInput(
+            "This Space does not know its project yet.",
+            "Set the variable SEEDBED_PROJECT to the dataset, such as ana/farming, or to a "
+            "folder, then restart.",
+        )
+    if settings.on_space and settings.hf_token is None and who.token is not None:
+        return writing_store(settings, who)
+    return reading_store(settings)
+
+
+def open_session(store: Store, session: Session) -> None:
+    """Read what was last saved into ``session``.
+
+    Raises:
+        SeedbedError: The project cannot be read now.
+    """
+    require_project(store)
+    session.saved = load_seed(store)
+    session.opened = True
+    session.theirs = None
+    session.previewed = None
+
+
+def generation_settings(store: Store) -> GenerationSettings:
+    """How the project grows samples, read anew since somebody may have changed it."""
+    return load_project(store).generation

@@ -1,0 +1,40 @@
+"""The step that collects questions with the answers an expert would give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import gradio as gr
+
+from seed_space.parts import part
+from seed_space.tabs import example, notes, panel
+
+_AT_MOST: Final = 500
+_EXAMPLE: Final = (
+    "Question: How can I tell with nothing but a spade whether my soil is compacted? — Answer: Dig "
+    "a block 20 cm wide and 30 cm deep when the ground is moist, and drop it from hip height. Good "
+    "soil falls apart into rounded crumbs; compacted soil stays in plates or sharp-edged lumps."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ExamplesTab:
+    """The step's components."""
+
+    examples: gr.HTML
+    notes: gr.HTML
+
+
+def build() -> ExamplesTab:
+    """Lay out the step."""
+    with panel(
+        "examples",
+        "Show how it is done",
+        "Two or three questions with the answers you would give. New samples take after them in "
+        "length, tone and depth, more than after anything else you write here.",
+    ):
+        cards = part("examples", [], elem_id="field-examples", limit=_AT_MOST)
+        example("See an example from farming", _EXAMPLE)
+        problems = notes("examples")
+    return ExamplesTab(cards, problems)
