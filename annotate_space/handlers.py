@@ -62,19 +62,25 @@ def hello(opening: Opening, payload: Mapping[str, Any], user: str | None) -> dic
         "guidelines_version": annotation.guidelines_version(),
         "place": service.place(),
         "saved_at": service.saved_at(),
-        "progress": {task: asdict(service.progress(annotator, task)) for task in annotation.tasks},
+        "progress": {
+            task: asdict(service.progress(annotator, task)[0]) for task in annotation.tasks
+        },
     }
 
 
 def more(opening: Opening, payload: Mapping[str, Any], user: str | None) -> dict[str, Any]:
-    """The next questions of a task."""
+    """The next questions of a task, and how far the person is.
+
+    ``forgotten`` names those of their events on the way that ``progress`` does not count yet.
+    """
     service = opening.service()
     annotator = _annotator(service, payload, user)
     task = _task(service, payload.get("task"))
     count = payload.get("count")
     exclude = frozenset(_ids(payload.get("exclude")))
     items = service.upcoming(annotator, task, count if isinstance(count, int) else 1, exclude)
-    return {"items": items, "progress": asdict(service.progress(annotator, task))}
+    progress, forgotten = service.progress(annotator, task, _ids(payload.get("event_ids")))
+    return {"items": items, "progress": asdict(progress), "forgotten": forgotten}
 
 
 def submit(opening: Opening, payload: Mapping[str, Any], user: str | None) -> dict[str, Any]:

@@ -176,12 +176,17 @@ class AnnotateService:
         with self._guard:
             return [i for i in event_ids if i not in self._known]
 
-    def progress(self, annotator: str, task: Task) -> Progress:
-        """How many of the task's questions ``annotator`` has answered or skipped."""
+    def progress(
+        self, annotator: str, task: Task, event_ids: Sequence[str] = ()
+    ) -> tuple[Progress, list[str]]:
+        """How many questions ``annotator`` answered or skipped, and what that does not count.
+
+        The second are those of ``event_ids`` that have not arrived, as of the same moment.
+        """
         with self._guard:
             total = len(self._pools[task].questions)
             done = sum(key.task == task for key in self._answered.get(annotator, ()))
-        return Progress(min(done, total), total)
+            return Progress(min(done, total), total), self.forgotten(event_ids)
 
     def saved_at(self) -> str | None:
         """When feedback was last added to the dataset, ISO 8601, or None."""

@@ -78,6 +78,12 @@ class Reading:
         return self.seed
 
 
+def at_most(field: str) -> int:
+    """How many entries a list of the seed may have."""
+    rules = Seed.model_fields[field].metadata
+    return next(int(rule.max_length) for rule in rules if hasattr(rule, "max_length"))
+
+
 def show(seed: Seed) -> list[Any]:
     """The values of the screen for ``seed``, in the order of ``FIELDS``."""
     return [

@@ -17,7 +17,7 @@ from pipeline.web.serve import error_note, launch
 from pipeline.web.visitor import visitor
 from seed_space import handlers
 from seed_space.handlers import View
-from seed_space.parts import part
+from seed_space.parts import part, text
 from seed_space.session import Session
 from seed_space.tabs import (
     STEPS,
@@ -31,12 +31,6 @@ from seed_space.tabs import (
 )
 
 STYLE: Final = Path(__file__).with_name("style.css")
-
-_TELL_KEEPER: Final = (
-    '(...values) => { document.dispatchEvent(new CustomEvent("seedbed:screen", { detail: values }))'
-    "; return []; }"
-)
-"""Hands the fields to ``parts/keeper.js`` whenever one changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +157,7 @@ def _wire_editing(page: Page) -> None:
         [field.change for field in page.fields],  # type: ignore[attr-defined]
         fn=None,
         inputs=page.fields,
-        js=_TELL_KEEPER,
+        js=text("tell.js"),
         api_visibility="private",
     )
     page.keeper.input(

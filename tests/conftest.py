@@ -49,9 +49,13 @@ def hub() -> Iterator[HubServer]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for the whole run: the system's, else Playwright's own."""
+    """A Chromium: the system's, else Playwright's own.
+
+    One for each module, because Playwright occupies the thread's event loop while it runs, and
+    other tests need it.
+    """
     expect.set_options(timeout=20_000)
     found = os.environ.get("CHROMIUM") or shutil.which("chromium")
     with sync_playwright() as playwright:

@@ -24,6 +24,7 @@ from huggingface_hub import (
     CommitOperationDelete,
     HfApi,
     HfFileSystem,
+    set_client_factory,
 )
 from huggingface_hub.errors import (
     BadRequestError,
@@ -32,7 +33,9 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.utils._http import default_client_factory
 
+from pipeline.core.hub import bounded_client
 from tests.hub_server import Fault, HubServer
 
 REPO = "alice/seeds"
@@ -57,7 +60,10 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.delenv("HF_TOKEN", raising=False)
+    # These tests are about the clients as they are installed, not as the product bounds them.
+    set_client_factory(default_client_factory)
     yield
+    set_client_factory(bounded_client)
     assert strays == []
 
 

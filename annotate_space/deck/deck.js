@@ -162,15 +162,19 @@ async function refill(name) {
     const inHand = new Set(deck.items.map((item) => item.id));
     if (current && current.item.task === name) inHand.add(current.item.id);
     const answered = outbox().map((entry) => entry.itemId);
-    const reply = await ask("more", { task: name, count: AHEAD, exclude: [...inHand, ...answered].slice(-1000) });
+    const sent = outbox().map((entry) => entry.event.event_id).slice(-1000);
+    const exclude = [...inHand, ...answered].slice(-1000);
+    const reply = await ask("more", { task: name, count: AHEAD, exclude, event_ids: sent });
     const waiting = new Set(outbox().map((entry) => entry.itemId));
     for (const item of reply.items) {
       const known = deck.items.some((other) => other.id === item.id) || current?.item.id === item.id;
       if (!known && !waiting.has(item.id)) deck.items.push(item);
     }
     deck.dry = reply.items.length === 0;
-    const unsent = outbox().filter((entry) => entry.event.task === name && !onServer.has(entry.event.event_id));
-    const change = unsent.reduce((sum, entry) => sum + (entry.event.status === "withdrawn" ? -1 : 1), 0);
+    // What the server has not counted yet: it did not know it, or it came after the question.
+    const counted = new Set(sent.filter((id) => !reply.forgotten.includes(id)));
+    const uncounted = outbox().filter((entry) => entry.event.task === name && !counted.has(entry.event.event_id));
+    const change = uncounted.reduce((sum, entry) => sum + (entry.event.status === "withdrawn" ? -1 : 1), 0);
     progress[name] = { done: reply.progress.done + change, total: reply.progress.total };
   })();
   try { await refilling[name]; } finally { refilling[name] = null; }

@@ -137,7 +137,8 @@ def _refuse_long_waits(response: httpx2.Response) -> None:
         raise _rate_limited(response)
 
 
-def _bounded_client() -> httpx2.Client:
+def bounded_client() -> httpx2.Client:
+    """The HTTP client of this process: no wait is longer than a person would accept."""
     return httpx2.Client(
         event_hooks={"request": [hf_request_event_hook], "response": [_refuse_long_waits]},
         follow_redirects=True,
@@ -146,4 +147,4 @@ def _bounded_client() -> httpx2.Client:
 
 
 # One client serves the whole process; without this it waits for ever on a silent Hub.
-set_client_factory(_bounded_client)
+set_client_factory(bounded_client)

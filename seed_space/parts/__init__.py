@@ -18,9 +18,9 @@ def part(name: str, value: object = None, *, elem_id: str, **props: Any) -> gr.H
     """The component in ``name.html``, ``name.css`` and ``name.js``; ``props`` reach its script."""
     return gr.HTML(
         value=value,
-        html_template=_text(f"{name}.html"),
-        css_template=_text(f"{name}.css"),
-        js_on_load=f"{_text('shared.js')}\n{_text(f'{name}.js')}",
+        html_template=text(f"{name}.html"),
+        css_template=text(f"{name}.css"),
+        js_on_load=f"{text('shared.js')}\n{text(f'{name}.js')}",
         apply_default_css=False,
         elem_id=elem_id,
         elem_classes=["sb-part"],
@@ -28,5 +28,6 @@ def part(name: str, value: object = None, *, elem_id: str, **props: Any) -> gr.H
     )
 
 
-def _text(name: str) -> str:
+def text(name: str) -> str:
+    """A file of this folder."""
     return (_HERE / name).read_text(encoding="utf-8")

@@ -36,6 +36,7 @@ function markTwins() {
     const twin = key ? first.get(key) : undefined;
     if (key && twin === undefined) first.set(key, index);
     row.classList.toggle("twin", twin !== undefined);
+    input.setAttribute("aria-invalid", String(twin !== undefined));
     row.querySelector(".same")?.remove();
     if (twin !== undefined) row.append(make("p", { className: "same", textContent: "The same as row " + (twin + 1) + "." }));
   });

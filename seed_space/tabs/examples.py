@@ -8,9 +8,9 @@ from typing import Final
 import gradio as gr
 
 from seed_space.parts import part
+from seed_space.screen import at_most
 from seed_space.tabs import example, notes, panel
 
-_AT_MOST: Final = 500
 _EXAMPLE: Final = (
     "Question: How can I tell with nothing but a spade whether my soil is compacted? — Answer: Dig "
     "a block 20 cm wide and 30 cm deep when the ground is moist, and drop it from hip height. Good "
@@ -34,7 +34,7 @@ def build() -> ExamplesTab:
         "Two or three questions with the answers you would give. New samples take after them in "
         "length, tone and depth, more than after anything else you write here.",
     ):
-        cards = part("examples", [], elem_id="field-examples", limit=_AT_MOST)
+        cards = part("examples", [], elem_id="field-examples", limit=at_most("examples"))
         example("See an example from farming", _EXAMPLE)
         problems = notes("examples")
     return ExamplesTab(cards, problems)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import gradio as gr
 
 from seed_space.parts import part
+from seed_space.screen import at_most
 from seed_space.tabs import notes, panel
-
-_AT_MOST: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ def build() -> TopicsTab:
             kind="topics",
             one="topic",
             many="topics",
-            limit=_AT_MOST,
+            limit=at_most("topics"),
         )
         gr.HTML(
             "Enter adds the next one. A list pasted from elsewhere becomes one row for each line. "

@@ -204,6 +204,7 @@ def test_keys_rest_while_typing_and_while_a_dialog_is_open(
 ) -> None:
     page = new_page()
     page.goto(space.url)
+    expect(page.get_by_label("Your name")).to_be_visible()
     page.get_by_label("Your name").press_sequentially("axt?")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()

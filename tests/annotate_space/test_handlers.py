@@ -18,6 +18,7 @@ from pipeline.core.store_folder import FolderStore
 from tests.factories import a_sample, fill
 
 GUEST = {"who": "Ana María~0a1b2c"}
+NOTHING: dict[str, list[str]] = {"exclude": [], "event_ids": []}
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_a_guest_is_told_what_there_is(opening: Opening) -> None:
         "thumbs": {"done": 0, "total": 4},
         "pairwise": {"done": 0, "total": 2},
     }
-    more = handlers.more(opening, {**GUEST, "task": "pairwise", "count": 9, "exclude": []}, None)
+    more = handlers.more(opening, {**GUEST, "task": "pairwise", "count": 9, **NOTHING}, None)
     assert len(more["items"]) == 2
 
 
@@ -48,7 +49,7 @@ def test_a_guest_is_told_what_there_is(opening: Opening) -> None:
 )
 def test_a_name_that_is_none_is_refused(opening: Opening, who: object) -> None:
     with pytest.raises(InvalidInput, match="who you are"):
-        handlers.more(opening, {"who": who, "task": "thumbs"}, None)
+        handlers.more(opening, {"who": who, "task": "thumbs", **NOTHING}, None)
 
 
 def test_a_signed_in_person_is_themselves_whatever_they_claim(opening: Opening) -> None:
@@ -70,7 +71,7 @@ def test_where_sign_in_is_asked_for_guests_are_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("handler", "payload", "why"),
     [
-        (handlers.more, {"task": "dance"}, "no task 'dance'"),
+        (handlers.more, {"task": "dance", **NOTHING}, "no task 'dance'"),
         (handlers.more, {"task": "thumbs", "exclude": "x"}, "list of at most"),
         (handlers.more, {"task": "thumbs", "exclude": ["x"] * 1_001}, "list of at most"),
         (handlers.submit, {"events": "x"}, "list"),

@@ -68,8 +68,8 @@ def test_an_answer_counts_and_its_question_does_not_come_back(start: Start) -> N
     assert receipt.rejected == {}
     assert first["id"] not in in_order(service, "ana")
     assert first["id"] in in_order(service, "bob")
-    assert service.progress("ana", "thumbs").done == 1
-    assert service.progress("ana", "pairwise").done == 0
+    assert service.progress("ana", "thumbs")[0].done == 1
+    assert service.progress("ana", "pairwise")[0].done == 0
 
 
 def test_answers_are_there_after_a_restart_and_in_the_dataset(start: Start, folder: Path) -> None:
@@ -81,7 +81,7 @@ def test_answers_are_there_after_a_restart_and_in_the_dataset(start: Start, fold
         ("ana", "thumbs", True, None),
         ("ana", "pairwise", None, "tie"),
     }
-    assert start().progress("ana", "thumbs").done == 1
+    assert start().progress("ana", "thumbs")[0].done == 1
 
 
 def test_a_server_that_died_before_committing_loses_nothing(start: Start, folder: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_server_that_died_before_committing_loses_nothing(start: Start, folder
     service._journal.abandon()
     service._closed = True
     heir = start()
-    assert heir.progress("ana", "thumbs").done == 1
+    assert heir.progress("ana", "thumbs")[0].done == 1
     heir.close()
     assert len(list(read_feedback(FolderStore(folder)))) == 1
 
@@ -112,7 +112,7 @@ def test_an_undo_in_the_same_message_as_its_answer_wins(start: Start) -> None:
     answer = sent(thumb(SAMPLES[0], 0, True))
     back = {**answer, "event_id": "0-sorts-first", "status": "withdrawn"}
     service.submit("ana", [answer, back])
-    assert service.progress("ana", "thumbs").done == 0
+    assert service.progress("ana", "thumbs")[0].done == 0
     assert len(in_order(service, "ana")) == 40
 
 

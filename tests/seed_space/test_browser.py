@@ -175,6 +175,10 @@ def test_a_pasted_list_becomes_rows_and_can_be_undone(
     undo = page.locator("#field-topics").get_by_role("button", name="Undo")
     undo.click()
     assert rows(page, "topics") == ["Clay soils", "Cover crops"]
+    grips = page.locator("#field-topics .grip")
+    grips.nth(1).drag_to(grips.nth(0))
+    assert rows(page, "topics") == ["Cover crops", "Clay soils"]
+    undo.click()
     page.get_by_role("button", name="Remove topic 1").click()
     assert rows(page, "topics") == ["Cover crops"]
     undo.click()
