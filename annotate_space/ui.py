@@ -17,6 +17,7 @@ from annotate_space.handlers import Opening
 from pipeline.core.errors import SeedbedError
 from pipeline.core.settings import Settings
 from pipeline.web.serve import launch
+from pipeline.web.visitor import sign_in_button
 
 _log = logging.getLogger(__name__)
 
@@ -29,8 +30,7 @@ def build_app(opening: Opening) -> gr.Blocks:
     """Lay out the page; nothing is read until a visitor comes."""
     page = gr.Blocks(title="Annotate · Seedbed", analytics_enabled=False, fill_width=True)
     with page:
-        if opening.settings.on_space:
-            gr.LoginButton(size="sm", elem_id="sign-in")
+        sign_in_button(opening.settings)
         deck(
             [
                 _server_function(name, handler, opening)

@@ -6,7 +6,6 @@ line that says why and what to do next.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -14,14 +13,10 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 from huggingface_hub import get_token
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from pipeline.core import layout
 from pipeline.core.errors import InvalidInput, ModelUnavailable, SeedbedError
@@ -46,6 +41,7 @@ from pipeline.core.store import Store
 from pipeline.deploy import copy_project, deploy_spaces
 from pipeline.generation.access import ModelAccess
 from pipeline.local import LocalSpaces
+from pipeline.terminal import fail, growing, print_json, say, show_status, show_summary
 
 if TYPE_CHECKING:
     from pipeline.generation.run import RunSummary
@@ -58,8 +54,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 _INTERRUPTED: Final = 130  # how Typer ends when a command raised KeyboardInterrupt
-_out: Final = Console()
-_err: Final = Console(stderr=True)
 
 ProjectName = Annotated[
     str,
@@ -79,10 +73,10 @@ def main() -> None:
     try:
         app()
     except SeedbedError as error:
-        _fail(str(error))
+        fail(str(error))
     except SystemExit as end:
         if end.code == _INTERRUPTED:
-            _fail("Stopped. What was finished is kept; the same command goes on from there.")
+            fail("Stopped. What was finished is kept; the same command goes on from there.")
         sys.exit(1 if end.code else 0)
 
 
@@ -107,11 +101,11 @@ def demo(
     store = open_store(settings)
     make_project(store, farming(), Project())
     chosen = load_project(store).generation
-    _report(store, _generate(store, settings, chosen, rows or chosen.rows))
+    show_summary(store.name, _generate(store, settings, chosen, rows or chosen.rows))
     if serve_:
         _serve(settings, seed_port, annotate_port)
         return
-    _say(
+    say(
         "Next:",
         f"  python -m pipeline serve {project}     open both Spaces",
         f"  python -m pipeline status {project}    see where it stands",
@@ -136,7 +130,7 @@ def init(
         )
     make_project(store, given, Project())
     _update_card(store)
-    _say(
+    say(
         f"{store.name} is ready.",
         "Next:",
         f"  python -m pipeline serve {store.name}      describe the domain in the Seed Space",
@@ -173,9 +167,9 @@ def generate(
         chosen = chosen.model_copy(update={"concurrency": concurrency})
     summary = _generate(store, settings, chosen, rows or chosen.rows, quiet=as_json)
     if as_json:
-        _print_json(asdict(summary))
+        print_json(asdict(summary))
     else:
-        _report(store, summary)
+        show_summary(store.name, summary)
     if summary.missing and not summary.samples:
         raise ModelUnavailable(
             f"No sample could be grown: {summary.failures[0].example}",
@@ -192,42 +186,9 @@ def status(project: ProjectName, as_json: AsJson = False) -> None:
     require_project(store)
     state = read(store)
     if as_json:
-        _print_json(
-            {
-                "domain": state.domain,
-                "samples": state.samples,
-                "wanted": state.wanted,
-                "models": state.models,
-                "judgements": state.judgements,
-                "annotators": state.annotators,
-                "accepted": state.accepted,
-                "preferred": state.preferred,
-                "coverage": state.coverage.to_dict("index"),
-                "judged": state.judged.to_dict("index"),
-                "unreadable": [str(line) for line in state.bad_lines],
-            }
-        )
+        print_json(state.as_json())
         return
-    _say(f"{state.domain or store.name}: {state.samples} samples, {state.wanted} wanted")
-    _say("", "Samples in each cell, and how many of them are judged:")
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("topic", overflow="fold")
-    for view in state.coverage.columns:
-        table.add_column(str(view), justify="right", overflow="fold")
-    for topic in state.coverage.index:
-        counts = zip(state.coverage.loc[topic], state.judged.loc[topic], strict=True)
-        table.add_row(str(topic), *(f"{total} ({judged})" for total, judged in counts))
-    _out.print(table)
-    for name, count in state.judgements.items():
-        _say(f"{name}: {count}")
-    _say(
-        f"{state.annotators} annotators; {state.accepted} completions found good, "
-        f"{state.preferred} pairs with a winner"
-    )
-    if state.stand_in():
-        _say("Some completions are by the offline stand-in, which is no language model.")
-    for line in state.bad_lines:
-        _say(f"Unreadable feedback, skipped: {line}")
+    show_status(store.name, state)
 
 
 @app.command()
@@ -255,20 +216,20 @@ def export(
         _write(to, files)
     counts = {one.format: one.rows for one in made.made}
     if as_json:
-        _print_json({"rows": counts, "unreadable": [str(line) for line in made.bad_lines]})
+        print_json({"rows": counts, "unreadable": [str(line) for line in made.bad_lines]})
         return
     for name, count in counts.items():
-        _say(f"{name}: {count} rows")
+        say(f"{name}: {count} rows")
     for line in made.bad_lines:
-        _say(f"Unreadable feedback, skipped: {line}")
+        say(f"Unreadable feedback, skipped: {line}")
     filled = next((name for name in layout.TRAINING_FORMATS if counts.get(name)), None)
     if filled is None:
-        _say(
+        say(
             "Nothing can be trained on yet: there is no clear judgement.",
             f"Open the Annotate Space with: python -m pipeline serve {store.name}",
         )
     elif to is None:
-        _say(f'Read it with: datasets.load_dataset("{store.name}", "{filled}", split="train")')
+        say(f'Read it with: datasets.load_dataset("{store.name}", "{filled}", split="train")')
 
 
 @app.command()
@@ -294,15 +255,15 @@ def deploy(
     if source is not None:
         origin = open_store(_settings(_as_folder(source)))
         require_project(origin)
-        _say(f"Copied {copy_project(origin, store)} files from {source}.")
+        say(f"Copied {copy_project(origin, store)} files from {source}.")
     else:
         make_project(store, Seed(), Project())
     _update_card(store)
     by_hand = []
     for done in deploy_spaces(settings):
-        _say(f"{'Made' if done.made else 'Updated'} {done.url}")
+        say(f"{'Made' if done.made else 'Updated'} {done.url}")
         by_hand.append(done.by_hand)
-    _say("What only you can do, once:", *(f"  {step}" for step in by_hand))
+    say("What only you can do, once:", *(f"  {step}" for step in by_hand))
 
 
 def _settings(project: str) -> Settings:
@@ -357,33 +318,10 @@ def _generate(
     from pipeline.generation.run import generate as grow  # noqa: PLC0415 - slow import
 
     access = ModelAccess(hf_token=settings.hf_token, api_key=settings.api_key)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=_err, disable=quiet) as progress:
-        bar = progress.add_task("Growing samples", total=None)
-
-        def show(state: RunSummary) -> None:
-            failed = f", {state.missing} failed" if state.missing else ""
-            progress.update(
-                bar,
-                total=state.wanted,
-                completed=state.samples + state.missing,
-                description=f"Growing samples{failed}",
-            )
-
+    with growing(quiet=quiet) as show:
         summary = grow(store, load_seed(store).seed, chosen, access, rows=rows, on_progress=show)
     _update_card(store)
     return summary
-
-
-def _report(store: Store, summary: RunSummary) -> None:
-    if not summary.wanted:
-        _say(f"{store.name} has all the samples that were asked for; nothing to do.")
-    else:
-        _say(f"{summary.samples} samples added to {store.name} in run {summary.run_id}.")
-    for failure in summary.failures:
-        _say(f"{failure.count} x {failure.stage} failed ({failure.kind}): {failure.example}")
-    if summary.missing:
-        _say(f"{summary.missing} samples are missing; the same command tries them again.")
 
 
 def _update_card(store: Store) -> None:
@@ -426,7 +364,7 @@ def _serve(settings: Settings, seed_port: int, annotate_port: int) -> None:
     ports = {"seed_space": seed_port, "annotate_space": annotate_port}
     with LocalSpaces(ports, env) as spaces:
         seed, annotate = spaces.start()
-        _say(
+        say(
             "",
             f"  Seed      {seed.url}      describe the domain, preview samples",
             f"  Annotate  {annotate.url}      judge samples",
@@ -435,20 +373,6 @@ def _serve(settings: Settings, seed_port: int, annotate_port: int) -> None:
             "  Press Ctrl-C to stop; votes are kept.",
         )
         spaces.wait()
-
-
-def _say(*lines: str) -> None:
-    for line in lines:
-        _out.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
-
-
-def _fail(text: str) -> NoReturn:
-    _err.print(text, markup=False, highlight=False, soft_wrap=True)
-    sys.exit(1)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
-from gradio import oauth
 
 from pipeline.core.errors import InvalidInput
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.web.serve import error_note, launch
-from pipeline.web.visitor import visitor
+from pipeline.web.visitor import sign_in_button, visitor
 from seed_space import handlers
 from seed_space.handlers import View
 from seed_space.parts import part, text
@@ -24,10 +23,9 @@ from seed_space.tabs import (
     domain,
     examples,
     expert,
-    perspectives,
+    lists,
     preview,
     publish,
-    topics,
 )
 
 STYLE: Final = Path(__file__).with_name("style.css")
@@ -79,8 +77,7 @@ def _lay_out(settings: Settings) -> Page:
     with gr.Column(elem_id="seed"):
         with gr.Row(elem_id="seed-top"):
             keeper = part("keeper", None, elem_id="keeper", project=settings.project)
-            if settings.on_space and oauth.OAUTH_CLIENT_ID:
-                gr.LoginButton(size="sm", elem_id="sign-in")
+            sign_in_button(settings)
         setup = gr.HTML("", elem_id="setup")
         with gr.Row(elem_id="editor"):
             steps = part(
@@ -92,8 +89,8 @@ def _lay_out(settings: Settings) -> Page:
             with gr.Column(elem_id="panels"):
                 one = domain.build()
                 two = expert.build()
-                three = topics.build()
-                four = perspectives.build()
+                three = lists.build_topics()
+                four = lists.build_perspectives()
                 five = examples.build()
                 six = preview.build()
                 seven = publish.build()
@@ -102,8 +99,8 @@ def _lay_out(settings: Settings) -> Page:
         one.description,
         one.language,
         two.domain_expert_prompt,
-        three.topics,
-        four.perspectives,
+        three.rows,
+        four.rows,
         five.examples,
     ]
     notes = {

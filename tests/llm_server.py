@@ -16,7 +16,6 @@ import json
 import math
 import random
 import re
-import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -24,14 +23,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-HOST = "127.0.0.1"
-START_TIMEOUT = 10.0
+from tests.loopback import HOST, Loopback
 
 Messages = list[dict[str, str]]
 
@@ -125,7 +122,6 @@ class LlmServer:
         script: Script = reply,
         seed: int = 0,
     ) -> None:
-        self.port = port
         self.key = key
         self.models = models
         self.latency = latency or Latency()
@@ -138,13 +134,16 @@ class LlmServer:
         self._clients: set[tuple[str, int]] = set()
         self._faults: list[tuple[Fault, list[int]]] = []
         self._dice = random.Random(seed)
-        self._server: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
+        routes = [
+            Route("/v1/chat/completions", self._chat, methods=["POST"]),
+            Route("/v1/models", self._list, methods=["GET"]),
+        ]
+        self._loopback = Loopback(Starlette(routes=routes), port)
 
     @property
     def url(self) -> str:
         """The base URL for clients."""
-        return f"http://{HOST}:{self.port}/v1"
+        return f"http://{HOST}:{self._loopback.port}/v1"
 
     @property
     def connections(self) -> int:
@@ -161,41 +160,12 @@ class LlmServer:
 
     def start(self) -> Self:
         """Begin to serve."""
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, self.port))
-        self.port = listener.getsockname()[1]
-        routes = [
-            Route("/v1/chat/completions", self._chat, methods=["POST"]),
-            Route("/v1/models", self._list, methods=["GET"]),
-        ]
-        config = uvicorn.Config(
-            Starlette(routes=routes),
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            timeout_keep_alive=24 * 3600,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
-        self._thread.start()
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._server.started:
-            if time.monotonic() > deadline or not self._thread.is_alive():
-                raise RuntimeError(f"the server did not start on {self.url}")
-            time.sleep(0.002)
+        self._loopback.start()
         return self
 
     def stop(self, *, wait: bool = True) -> None:
         """Refuse connections; without `wait` that takes effect a moment later."""
-        if self._server is not None and self._thread is not None:
-            self._server.should_exit = True
-            if wait:
-                self._thread.join()
+        self._loopback.stop(wait=wait)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.projects import load_project, load_seed, read_feedback
+from pipeline.core.projects import load_project, load_seed, make_project, read_feedback
 from pipeline.core.samples import read_samples
+from pipeline.core.schema import Project
 from pipeline.core.store_folder import FolderStore
 from tests.factories import a_sample, a_seed, fill, pair, thumb
 from tests.hub_server import HubServer
@@ -112,6 +113,14 @@ def test_init_generate_status_and_export(folder: Path, tmp_path: Path) -> None:
     run("export", folder)
     assert "config_name: kto" in (folder / "README.md").read_text()
     assert len(list(read_feedback(store))) == 4
+
+
+def test_a_hostile_topic_is_text_on_the_terminal_too(folder: Path) -> None:
+    seed = a_seed().model_copy(update={"topics": ["[/red] [bold]x"], "perspectives": ["[link=y]z"]})
+    make_project(FolderStore(folder), seed, Project())
+    shown = run("status", folder).stdout
+    assert "[/red] [bold]x" in shown
+    assert "[link=y]z" in shown
 
 
 def test_init_does_not_replace_a_seed(folder: Path, tmp_path: Path) -> None:

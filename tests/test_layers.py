@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "annotate_space": {"annotate_space", "pipeline.core", "pipeline.web"},
     "pipeline.local": {"pipeline.core"},
     "pipeline.deploy": {"pipeline.core"},
+    "pipeline.terminal": {"pipeline.curation", "pipeline.generation"},
     "pipeline.cli": {
         "pipeline.core",
         "pipeline.generation",
@@ -27,6 +28,7 @@ MAY_IMPORT = {
         "pipeline.demo",
         "pipeline.deploy",
         "pipeline.local",
+        "pipeline.terminal",
     },
     "pipeline.__main__": {"pipeline.cli"},
 }

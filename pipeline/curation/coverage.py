@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -42,6 +43,22 @@ class Status:
     coverage: pd.DataFrame
     judged: pd.DataFrame
     bad_lines: tuple[BadLine, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures as JSON takes them."""
+        return {
+            "domain": self.domain,
+            "samples": self.samples,
+            "wanted": self.wanted,
+            "models": self.models,
+            "judgements": self.judgements,
+            "annotators": self.annotators,
+            "accepted": self.accepted,
+            "preferred": self.preferred,
+            "coverage": self.coverage.to_dict("index"),
+            "judged": self.judged.to_dict("index"),
+            "unreadable": [str(line) for line in self.bad_lines],
+        }
 
     def stand_in(self) -> bool:
         """Tell whether any completion was composed without a language model."""

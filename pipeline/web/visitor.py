@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import gradio as gr
+from gradio import oauth
 
 from pipeline.core.errors import NotSignedIn
 from pipeline.core.projects import open_store
@@ -27,6 +28,15 @@ class Visitor:
 
     name: str | None = None
     token: str | None = field(default=None, repr=False)
+
+
+def sign_in_button(settings: Settings) -> None:
+    """Lay out the button to sign in, on a Space that has OAuth switched on (``hf_oauth: true``).
+
+    Elsewhere Gradio's button stands for the account of the machine, and raises where there is none.
+    """
+    if settings.on_space and oauth.OAUTH_CLIENT_ID:
+        gr.LoginButton(size="sm", elem_id="sign-in")
 
 
 def visitor(

@@ -1,21 +1,15 @@
 """The Hub on a socket."""
 
-import socket
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import uvicorn
-
 from tests.hub_server.app import HubApp
 from tests.hub_server.state import Hub
-
-HOST = "127.0.0.1"
-START_TIMEOUT = 10.0
+from tests.loopback import HOST, Loopback
 
 
 class HubServer(Hub):
@@ -43,9 +37,12 @@ class HubServer(Hub):
             lfs_part_size=lfs_part_size,
             clock=clock,
         )
-        self.port = port
-        self._server: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
+        self._loopback = Loopback(HubApp(self), port)
+
+    @property
+    def port(self) -> int:
+        """Where it listens; 0 until it was started, unless one was given."""
+        return self._loopback.port
 
     @property
     def url(self) -> str:
@@ -68,41 +65,12 @@ class HubServer(Hub):
 
     def start(self) -> Self:
         """Begin to serve; on a free port the first time, unless one was given."""
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, self.port))
-        self.port = listener.getsockname()[1]
-        config = uvicorn.Config(
-            HubApp(self),
-            http="h11",
-            ws="none",
-            loop="asyncio",
-            lifespan="off",
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            # A client must never meet a connection that was closed for being idle.
-            timeout_keep_alive=24 * 3600,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, args=([listener],), name="hub-server", daemon=True
-        )
-        self._thread.start()
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._server.started:
-            if time.monotonic() > deadline or not self._thread.is_alive():
-                raise RuntimeError(f"the server did not start on {self.url}")
-            time.sleep(0.005)
+        self._loopback.start()
         return self
 
     def stop(self) -> None:
         """Refuse connections from now on; what was stored stays."""
-        if self._server is not None and self._thread is not None:
-            self._server.should_exit = True
-            self._thread.join()
-        self._server = self._thread = None
+        self._loopback.stop()
 
     def client_env(self, token: str | None = None, *, xet: bool = True) -> dict[str, str]:
         """Environment for a client in a subprocess, to be laid over `os.environ`.
