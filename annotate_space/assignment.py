@@ -11,12 +11,17 @@ import hashlib
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.feedback import Key
 from pipeline.core.schema import Sample, Task, stable_id
+
+
+_KEPT_ORDERS: Final = 256
+"""Annotators whose order is kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,8 @@ class Pool:
             digest = hashlib.sha256(annotator.encode()).digest()
             seed = np.frombuffer(digest[:8], dtype=np.uint64)[0]
             order = np.argsort(_mixed(np.array(self._hashes, dtype=np.uint64) ^ seed))
+            if len(self._orders) >= _KEPT_ORDERS:
+                del self._orders[next(iter(self._orders))]  # the oldest; it can be made again
             self._orders[annotator] = order
         return order
 
