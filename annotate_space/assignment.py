@@ -19,7 +19,6 @@ import numpy.typing as npt
 from pipeline.core.feedback import Key
 from pipeline.core.schema import Sample, Task, stable_id
 
-
 _KEPT_ORDERS: Final = 256
 """Annotators whose order is kept in memory."""
 

@@ -44,7 +44,7 @@ def test_three_completions_make_three_pairs_and_three_thumbs() -> None:
     assert list(questions(a_sample(1, ["alone"]), "pairwise")) == []
 
 
-def test_sides_do_not_depend_on_the_order_in_which_completions_are_stored() -> None:
+def test_a_pair_is_one_question_and_both_sides_come_up() -> None:
     there = Question("pairwise", "s", ("a", "b"))
     back = Question("pairwise", "s", ("b", "a"))
     assert there.key("ana") == back.key("ana")
