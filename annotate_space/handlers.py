@@ -57,6 +57,7 @@ def hello(opening: Opening, payload: Mapping[str, Any], user: str | None) -> dic
         "project": opening.settings.project,
         "domain": service.domain,
         "annotator": annotator,
+        "guest": user is None,
         "tasks": annotation.tasks,
         "guidelines": to_html(annotation.guidelines),
         "guidelines_version": annotation.guidelines_version(),

@@ -29,7 +29,7 @@ from pipeline.core.projects import (
     require_project,
 )
 from pipeline.core.samples import read_shard
-from pipeline.core.schema import STAND_INS, Sample, Task, describe
+from pipeline.core.schema import STAND_INS, Sample, Task, describe, stable_id
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.core.store_folder import FolderStore
@@ -311,4 +311,6 @@ _rendered = lru_cache(maxsize=4_096)(to_html)
 def _journal_folder(settings: Settings, store: Store) -> Path:
     if isinstance(store, FolderStore):
         return store.work_folder / "journal"
-    return settings.work_dir / "journal" / layout.safe_name(store.name)
+    # The digest keeps apart projects whose names differ only in what a file name cannot hold.
+    name = f"{layout.safe_name(store.name)}-{stable_id(settings.hub, store.name)}"
+    return settings.work_dir / "journal" / name

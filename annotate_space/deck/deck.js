@@ -80,7 +80,9 @@ const storeKey = (kind) => `seedbed:${session?.project ?? ""}:${kind}`;
 const eventPrefix = () => storeKey(`event:${session.annotator}:`);
 function outbox() {
   return keptKeys(eventPrefix())
-    .map((key) => JSON.parse(recall(key)))
+    .map((key) => {
+      try { return JSON.parse(recall(key)); } catch { console.warn("Seedbed: an entry is unreadable and left alone", key); return null; }
+    })
     .filter(Boolean)
     .sort((a, b) => a.order - b.order);
 }
@@ -421,6 +423,7 @@ async function start() {
   progress = Object.fromEntries(session.tasks.map((name) => [name, reply.progress[name]]));
   part("domain").textContent = part("domain").title = session.domain;
   part("who").textContent = session.annotator.split("~")[0];
+  part("who").disabled = !session.guest;
   part("guidelines-text").innerHTML = session.guidelines; // sanitized by the server
   element.querySelector('[data-act="guidelines"]').hidden = !session.guidelines;
   buildTasks();
@@ -439,6 +442,16 @@ async function start() {
   await next();
 }
 
+part("who").addEventListener("click", () => {
+  if (outbox().length) return notice("Wait a moment until your answers are saved; then somebody else can go on here.");
+  forget("seedbed:who");
+  session = null;
+  current = null;
+  history = [];
+  part("who").textContent = part("mark").textContent = "";
+  show("how-far", false); show("tasks", false);
+  start();
+});
 part("hello").addEventListener("submit", (event) => {
   event.preventDefault();
   const name = part("hello").elements.name.value.trim();

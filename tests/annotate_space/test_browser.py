@@ -184,6 +184,22 @@ def test_two_people_have_their_own_orders_and_votes(
     assert by_person["Ana"] != by_person["Bob"]
 
 
+def test_another_person_goes_on_in_the_same_browser(
+    space: RunningSpace, folder: Path, new_page: NewPage
+) -> None:
+    page = new_page()
+    enter(page, space.url)
+    page.keyboard.press("a")
+    saved(page)
+    page.get_by_role("button", name="Ana").click()
+    page.get_by_label("Your name").fill("Bob")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-part=count]")).to_have_text("0/24")
+    page.keyboard.press("a")
+    saved(page)
+    wait_for(lambda: sorted(e.annotator[:3] for e in events(folder)) == ["Ana", "Bob"])
+
+
 def test_the_end_says_what_was_done_and_what_is_next(
     space: RunningSpace, new_page: NewPage
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from annotate_space.service import MAX_EVENTS, AnnotateService
+from annotate_space.service import MAX_EVENTS, AnnotateService, _journal_folder
 from pipeline.core.errors import InvalidInput, ProjectNotFound
 from pipeline.core.feedback import FeedbackEvent
 from pipeline.core.projects import load_feedback, read_feedback
@@ -16,6 +16,7 @@ from pipeline.core.samples import to_parquet
 from pipeline.core.schema import STAND_INS, Project, Sample, Task
 from pipeline.core.settings import Settings
 from pipeline.core.store_folder import FolderStore
+from pipeline.core.store_hub import HubStore
 from tests.factories import a_sample, fill, pair, thumb
 
 Start = Callable[[], AnnotateService]
@@ -227,3 +228,12 @@ def test_a_space_without_a_project_says_what_to_set(folder: Path) -> None:
         AnnotateService(Settings())
     with pytest.raises(ProjectNotFound, match="python -m pipeline init"):
         AnnotateService(Settings(project=str(folder)))
+
+
+def test_projects_with_similar_names_never_share_a_journal(tmp_path: Path) -> None:
+    settings = Settings(work_dir=tmp_path)
+    folders = {
+        _journal_folder(settings, HubStore(name, token=None, hub=settings.hub))
+        for name in ("ana/farm-ing", "ana-farm/ing", "ana/farm.ing")
+    }
+    assert len(folders) == 3
