@@ -63,6 +63,7 @@ def hello(opening: Opening, payload: Mapping[str, Any], user: str | None) -> dic
         "guidelines_version": annotation.guidelines_version(),
         "place": service.place(),
         "saved_at": service.saved_at(),
+        "trouble": service.trouble(),
         "progress": {
             task: asdict(service.progress(annotator, task)[0]) for task in annotation.tasks
         },
@@ -97,6 +98,7 @@ def submit(opening: Opening, payload: Mapping[str, Any], user: str | None) -> di
         "rejected": receipt.rejected,
         "saved": service.saved(receipt.received),
         "saved_at": service.saved_at(),
+        "trouble": service.trouble(),
     }
 
 
@@ -109,6 +111,7 @@ def check(opening: Opening, payload: Mapping[str, Any], user: str | None) -> dic
         "saved": service.saved(ids),
         "forgotten": service.forgotten(ids),
         "saved_at": service.saved_at(),
+        "trouble": service.trouble(),
     }
 
 

@@ -93,7 +93,7 @@ class AnnotateService:
         self._answered: dict[str, set[Key]] = {}
         self._unsaved: set[str] = set()
         self._last_moment = datetime.min.replace(tzinfo=UTC)
-        self._looked = 0.0
+        self._looked = -_LOOK_AGAIN
         self._closed = False
         self._read_new_shards()
         self._feedback = load_feedback(self._store)
@@ -192,6 +192,10 @@ class AnnotateService:
         """When feedback was last added to the dataset, ISO 8601, or None."""
         return self._syncer.saved_at
 
+    def trouble(self) -> str | None:
+        """Why feedback is not getting into the dataset now, or None."""
+        return self._syncer.trouble
+
     def place(self) -> str:
         """Where feedback ends up, in words for the screen."""
         return "this folder" if isinstance(self._store, FolderStore) else "the Hub"
@@ -224,6 +228,8 @@ class AnnotateService:
     def _read_new_shards(self) -> None:
         """Take in samples that were added; one thread at a time, while others are served."""
         with self._reading:
+            if time.monotonic() - self._looked < _LOOK_AGAIN:
+                return  # another thread has just looked
             self._looked = time.monotonic()
             folder = self._store.checkout(layout.SAMPLES)
             for path in sorted((folder / layout.SAMPLES).rglob("*.parquet")):
@@ -274,7 +280,15 @@ class AnnotateService:
                 raise InvalidInput(
                     f"Sample {event.sample_id} has no answer {name}.", "Reload the page."
                 )
-        return event
+        return self._after_known(event)
+
+    def _after_known(self, event: FeedbackEvent) -> FeedbackEvent:
+        """Place ``event`` after what it replaces, should another server's clock be ahead."""
+        newest = self._feedback.newest(event.key())
+        if newest is None or newest.received_at < event.received_at:
+            return event
+        moment = datetime.fromisoformat(newest.received_at) + timedelta(milliseconds=1)
+        return event.model_copy(update={"received_at": timestamp(moment)})
 
     def _next_moment(self) -> str:
         """A time later than any given before: the order of events is the order of arrival."""

@@ -106,15 +106,16 @@ class Syncer:
         while not self._stop.wait(pause):
             try:
                 self.flush()
-            except SeedbedError as error:
+            except Exception as error:  # noqa: BLE001 - a thread that ended would commit no more
                 _log.warning("Feedback is safe in the journal but not committed: %s", error)
+                self.trouble = str(error)
                 self._failures += 1
                 pause = self._pause_after(error)
             else:
                 self._failures = 0
                 pause = self._interval
 
-    def _pause_after(self, error: SeedbedError) -> float:
+    def _pause_after(self, error: Exception) -> float:
         if isinstance(error, RateLimited):
             return max(error.retry_after or _QUOTA_PAUSE, self._interval)
         return float(min(self._interval * 2**self._failures, _LONGEST_PAUSE))

@@ -13,7 +13,7 @@ from typing import Final
 
 from huggingface_hub import CommitOperationAdd
 
-from pipeline.core import hub
+from pipeline.core import hub, layout
 from pipeline.core.errors import InvalidInput
 from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Store
@@ -79,11 +79,14 @@ def assemble(space: Space) -> dict[str, bytes]:
 def copy_project(source: Store, target: Store) -> int:
     """Add the files of one project to another and return how many were added.
 
+    Only a project's own files are copied: a folder may hold what must not be published.
+
     What the target has already stays as it is, so a copy that was cut short goes on when repeated.
     """
     target.create()
     there = {file.path for file in target.files()}
-    missing = [file.path for file in source.files() if file.path not in there]
+    own = [file.path for file in source.files() if layout.belongs(file.path)]
+    missing = [path for path in own if path not in there]
     for start in range(0, len(missing), _FILES_A_COMMIT):
         chosen = missing[start : start + _FILES_A_COMMIT]
         target.commit(

@@ -120,7 +120,10 @@ def test_deploying_a_folder_makes_a_dataset_and_two_spaces(hub: HubServer, folde
     token = hub.add_user("ana")
     env = hub.client_env(token)
     fill(FolderStore(folder), [a_sample(1)])
+    (folder / ".env").write_text("HF_TOKEN=hf_private")
+    (folder / "notes.txt").write_text("not part of the project")
     done = run("deploy", "ana/farming", "--from", folder, env=env)
+    assert not {".env", "notes.txt"} & set(hub.files("ana/farming"))
     assert "samples/run/00000.parquet" in hub.files("ana/farming")
     for space in (SEED_SPACE, ANNOTATE_SPACE):
         name = f"ana/farming-{space.suffix}"

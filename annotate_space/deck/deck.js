@@ -71,6 +71,7 @@ let progress = {}; // task -> { done, total }, counting answers still on their w
 let paces = []; // milliseconds for each of the last answers
 let away = null; // why the server could not be reached, or null
 let savedAt = null;
+let trouble = null; // why the server cannot put answers into the dataset, or null
 let sending = false;
 let pollDelay = 1000;
 let hiddenSince = null;
@@ -147,6 +148,7 @@ async function check() {
 function settle(reply) {
   reply.saved.forEach((id) => { onServer.delete(id); forget(eventPrefix() + id); });
   if (reply.saved_at) savedAt = reply.saved_at;
+  trouble = reply.trouble;
 }
 
 let timer = null;
@@ -236,12 +238,13 @@ function paintMark() {
   const waiting = outbox();
   const here = waiting.filter((entry) => !onServer.has(entry.event.event_id)).length;
   const mark = part("mark");
-  mark.dataset.kind = away || !storageWorks ? "away" : "";
+  mark.dataset.kind = away || !storageWorks || (trouble && waiting.length) ? "away" : "";
   if (away) mark.textContent = here
     ? `${away} ${here} ${here === 1 ? "answer is" : "answers are"} safe in this browser and will be sent.`
     : away;
   else if (!storageWorks) mark.textContent = "This browser keeps nothing: leave the page open until all is saved";
   else if (here) mark.textContent = `${here} on ${here === 1 ? "its" : "their"} way`;
+  else if (waiting.length && trouble) mark.textContent = `${waiting.length} received, not yet saved to ${session.place}: ${trouble}`;
   else if (waiting.length) mark.textContent = `${waiting.length} received, saving to ${session.place}`;
   else if (savedAt) mark.textContent = `saved to ${session.place} ${clock(savedAt)}`;
   else mark.textContent = "";

@@ -17,7 +17,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from pipeline.core.schema import SCHEMA_VERSION, describe, stable_id
 
-MAX_LINE_BYTES: Final = 100_000
+MAX_LINE_BYTES: Final = 1_000_000
+"""More than any event takes that keeps to the limits of its fields, however it is escaped."""
 
 FeedbackTask = Literal["thumbs", "pairwise", "rate", "edit", "instruction", "exam"]
 Status = Literal["submitted", "skipped", "flagged", "withdrawn"]
@@ -38,7 +39,10 @@ def _iso(text: str) -> str:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a time needs its offset from UTC, such as Z")
-    return timestamp(moment)
+    try:
+        return timestamp(moment)
+    except OverflowError as error:
+        raise ValueError("a time outside the years that can be told") from error
 
 
 Moment = Annotated[str, Field(max_length=40), AfterValidator(_iso)]
@@ -177,6 +181,10 @@ class Feedback:
     def current(self) -> Iterator[FeedbackEvent]:
         """The newest event for each key, without those withdrawn."""
         return (event for event in self._newest.values() if event.status != "withdrawn")
+
+    def newest(self, key: Key) -> FeedbackEvent | None:
+        """The newest event for ``key``, also if it took an answer back."""
+        return self._newest.get(key)
 
     def get(self, key: Key) -> FeedbackEvent | None:
         """The event that counts for ``key``, if there is one."""

@@ -57,7 +57,8 @@ def errors(name: str, *, signed_in: bool) -> Iterator[None]:
         raise _http_error(name, error, signed_in=signed_in) from error
     except LocalEntryNotFoundError as error:
         raise _away(name, "no answer") from error
-    except (httpx2.HTTPError, OSError, RuntimeError) as error:
+    except (httpx2.HTTPError, OSError, RuntimeError, ValueError, KeyError) as error:
+        # A proxy's page in place of the Hub's JSON is a ValueError or a KeyError.
         # Uploads of large files go through a client that raises built-in errors.
         raise _away(name, str(error) or type(error).__name__) from error
 

@@ -48,6 +48,14 @@ def export_file(export: ExportFormat, split: str = "train") -> str:
     return f"{DATA}/{export}/{split}.parquet"
 
 
+def belongs(path: str) -> bool:
+    """Tell whether ``path`` is one of a project's own files, and not what else lies in a folder."""
+    top, _, rest = path.partition("/")
+    if not rest:
+        return top in (CARD, SEED, PROJECT)
+    return top in (DOCUMENTS, SAMPLES, FEEDBACK, DATA)
+
+
 def safe_name(text: str) -> str:
     """Make a file-name part out of any text: ASCII letters, digits, ``.``, ``_`` and ``-``."""
     return _UNSAFE.sub("-", text).strip("-.")[:80] or "x"

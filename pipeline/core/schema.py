@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Literal, Self, TypeVar
+from itertools import islice
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import from_json
@@ -21,6 +22,9 @@ SCHEMA_VERSION: Final = 1
 MAX_SEED_BYTES: Final = 2_000_000
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_MOST_TERMS: Final = 1_000
+"""Seed terms written for old readers; all of a large seed's would fill its file."""
 
 _DERIVED: Final = frozenset({"application_instruction", "seed_terms"})
 
@@ -48,6 +52,9 @@ LANGUAGES: Final[dict[str, str]] = {
 """Languages offered by name; any other BCP 47 tag is accepted and passed on as it is."""
 
 
+ShortText = Annotated[str, Field(max_length=300)]
+
+
 class Example(BaseModel):
     """A question with the answer an expert would give, optionally tied to one cell."""
 
@@ -69,8 +76,8 @@ class Seed(BaseModel):
     description: str = Field(default="", max_length=4_000)
     language: str = Field(default="en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
     domain_expert_prompt: str = Field(default="", max_length=20_000)
-    topics: list[str] = Field(default_factory=list, max_length=500)
-    perspectives: list[str] = Field(default_factory=list, max_length=200)
+    topics: list[ShortText] = Field(default_factory=list, max_length=500)
+    perspectives: list[ShortText] = Field(default_factory=list, max_length=200)
     examples: list[Example] = Field(default_factory=list, max_length=500)
 
     @model_validator(mode="before")
@@ -94,11 +101,12 @@ class Seed(BaseModel):
         """Write the seed, with the two keys derived for readers of the old format."""
         fields = self.model_dump()
         fields["application_instruction"] = self.application_instruction()
-        fields["seed_terms"] = [
+        terms = (
             f"{topic} from a {perspective} perspective"
             for topic in self.topics
             for perspective in self.perspectives
-        ]
+        )
+        fields["seed_terms"] = list(islice(terms, _MOST_TERMS))
         return _dump(fields)
 
     def application_instruction(self) -> str:

@@ -7,6 +7,7 @@ is there and forgets one whose manifest is not.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -119,6 +120,7 @@ class FolderStore:
                     raise Conflict(path)
             changed = {p: data for p, data in files.items() if self._etag(p) != git_oid(data)}
             if changed:
+                self._make_room(changed)
                 self._stage(changed)
                 self._recover()
 
@@ -137,6 +139,16 @@ class FolderStore:
             return git_oid((self._root / path).read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             return None
+
+    def _make_room(self, files: Mapping[str, bytes]) -> None:
+        """Fail before the moment of commit if a file cannot be moved into its place after it."""
+        for path in files:
+            target = self._root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+            if not os.access(target.parent, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
     def _stage(self, files: Mapping[str, bytes]) -> None:
         staging = self._work / uuid.uuid4().hex
@@ -201,9 +213,10 @@ def _sync_folder(path: Path) -> None:
 def _disk_errors(name: str) -> Iterator[None]:
     try:
         yield
-    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+    except (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        where = f" ({error.filename})" if error.filename else ""
         raise NotAllowed(
-            f"{name} cannot be written: {error.strerror}.",
+            f"{name} cannot be written: {error.strerror}{where}.",
             "Choose a folder of your own, or change its permissions.",
         ) from error
     except OSError as error:

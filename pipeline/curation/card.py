@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import pyarrow.parquet as pq
 from huggingface_hub import DatasetCard
+from yaml import YAMLError
 
 from pipeline.core import layout
-from pipeline.core.errors import Conflict, FileMissing
+from pipeline.core.errors import Conflict, FileMissing, InvalidInput
 from pipeline.core.projects import load_seed
 from pipeline.core.samples import model_names
 from pipeline.core.schema import LANGUAGES, STAND_INS, Seed
@@ -48,7 +49,13 @@ def card(
     """
     text = old.decode("utf-8", errors="replace")
     text = text if text.startswith("---") else f"---\n{{}}\n---\n{text}"
-    was = DatasetCard(text, ignore_metadata_errors=True)
+    try:
+        was = DatasetCard(text, ignore_metadata_errors=True)
+    except (YAMLError, ValueError) as error:
+        raise InvalidInput(
+            f"The YAML at the top of {layout.CARD} cannot be read: {' '.join(str(error).split())}.",
+            "Correct it; nothing in it was changed.",
+        ) from error
     data: dict[str, Any] = was.data.to_dict()  # type: ignore[no-untyped-call]
     present = [config for config in _PATTERNS if rows.get(config)]
     # datasets reads every config with the builder that the first one needs, so all are parquet.
@@ -57,9 +64,11 @@ def card(
         data["configs"][0]["default"] = True
     else:
         del data["configs"]
-    data.setdefault("pretty_name", _flat(seed.domain) or name)
-    data.setdefault("language", [seed.language.split("-")[0]])
-    data["tags"] = sorted({*(data.get("tags") or []), "seedbed", "synthetic", "human-feedback"})
+    data["pretty_name"] = _flat(seed.domain) or name
+    data["language"] = [seed.language.split("-")[0]]
+    tags = data.get("tags") or []
+    tags = [tags] if isinstance(tags, str) else tags
+    data["tags"] = sorted({*tags, "seedbed", "synthetic", "human-feedback"})
     body = _body(name, seed, {config: rows[config] for config in present}, models)
     text = was.text
     text = _OURS.sub(lambda _: body, text) if _OURS.search(text) else f"{body}\n\n{text}"

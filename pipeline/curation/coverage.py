@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline.core.feedback import BadLine
 from pipeline.core.projects import load_feedback, load_project, load_seed
 from pipeline.core.samples import read_samples
-from pipeline.core.schema import STAND_INS, unique
+from pipeline.core.schema import STAND_INS, normalized, unique
 from pipeline.core.store import Store
 from pipeline.curation.consensus import tally
 
@@ -75,7 +75,8 @@ def status(store: Store) -> Status:
     people: set[str] = set()
     for event in feedback.current():
         judgements[f"{event.task} {event.status}"] += 1
-        judged_ids.add(event.sample_id)
+        if event.status == "submitted":
+            judged_ids.add(event.sample_id)
         people.add(event.annotator)
     models: Counter[str] = Counter()
     rows = []
@@ -108,8 +109,16 @@ def status(store: Store) -> Status:
 
 
 def _grid(table: pd.DataFrame, cells: list[tuple[str, str]]) -> pd.DataFrame:
-    """Count rows by cell; cells of the seed first, then any that only old samples have."""
+    """Count rows by cell; cells of the seed first, then any that only old samples have.
+
+    Spellings that differ in case or spacing are one cell, under the seed's spelling.
+    """
     topics = unique([*(topic for topic, _ in cells), *table["topic"]])
     perspectives = unique([*(view for _, view in cells), *table["perspective"]])
-    counts = pd.crosstab(table["topic"], table["perspective"])
+    topic_of = {normalized(text): text for text in topics}
+    view_of = {normalized(text): text for text in perspectives}
+    counts = pd.crosstab(
+        table["topic"].map(lambda text: topic_of[normalized(text)]),
+        table["perspective"].map(lambda text: view_of[normalized(text)]),
+    )
     return counts.reindex(index=topics, columns=perspectives, fill_value=0)

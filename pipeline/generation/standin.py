@@ -24,7 +24,10 @@ HASTY: Final = STAND_INS[1]
 _FIELD = r"^{}: (.*)$"
 _WANTED = re.compile(r"^Write exactly (\d+) new ", re.MULTILINE)
 _AVOID = re.compile(r"^- (.+)$", re.MULTILINE)
-_SENTENCE = re.compile(r"[^.!?。！？]+(?:[.](?=\d)[^.!?。！？]+)*[.!?。！？]+[”\"»)]*")  # noqa: RUF001
+# Bounded, so that a long text without a full stop is not searched again from each character.
+_SENTENCE = re.compile(
+    r"[^.!?。！？]{1,400}(?:[.](?=\d)[^.!?。！？]{1,400})*[.!?。！？]+[”\"»)]*"  # noqa: RUF001
+)
 _NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)?(?!\w)")
 _FIGURES = re.compile(rf"{_NUMBER.pattern}(?: (?:to|a|à|bis|or|and) {_NUMBER.pattern})?")
 _LEANING = re.compile(r"(?:It|They|This|That|These|Those|Yes|No|Not|Below that)\b")

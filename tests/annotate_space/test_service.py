@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,37 @@ def test_a_space_without_a_project_says_what_to_set(folder: Path) -> None:
         AnnotateService(Settings())
     with pytest.raises(ProjectNotFound, match="python -m pipeline init"):
         AnnotateService(Settings(project=str(folder)))
+
+
+def test_an_answer_replaces_one_from_a_server_whose_clock_is_ahead(
+    start: Start, folder: Path
+) -> None:
+    ahead = thumb(SAMPLES[0], 0, True, received_at="2099-01-01T00:00:00Z")
+    line = ahead.to_line().encode()
+    FolderStore(folder).commit({"feedback/2099/01/01/b-000001.jsonl": line}, message="Add")
+    service = start()
+    service.submit("ana", [{**sent(ahead), "event_id": "back", "status": "withdrawn"}])
+    assert service.progress("ana", "thumbs")[0].done == 0
+    service.close()
+    assert list(load_feedback(FolderStore(folder)).current()) == []
+
+
+def test_a_server_that_cannot_save_says_why(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = start()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("an error nobody thought of")
+
+    monkeypatch.setattr(service._store, "commit", refuse)
+    service.submit("ana", [sent(thumb(SAMPLES[0], 0, True))])
+    deadline = time.monotonic() + 20
+    while service.trouble() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert service.trouble() == "an error nobody thought of"
+    monkeypatch.undo()
+    while service.trouble() is not None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert service.trouble() is None
 
 
 def test_projects_with_similar_names_never_share_a_journal(tmp_path: Path) -> None:

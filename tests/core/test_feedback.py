@@ -87,6 +87,7 @@ def test_times_in_other_zones_are_compared_as_moments() -> None:
         ({"rating": 6}, "rating"),
         ({"received_at": "yesterday"}, "received_at"),
         ({"received_at": "2026-01-01T00:00:00"}, "offset"),
+        ({"received_at": "0001-01-01T00:00:00+14:00"}, "received_at"),
         ({"event_id": ""}, "event_id"),
         ({"annotator": "x" * 201}, "annotator"),
         ({"comment": "x" * 4_001}, "comment"),
@@ -110,7 +111,7 @@ def test_a_line_that_does_not_fit_is_reported_and_skipped(
 
 @pytest.mark.parametrize(
     "line",
-    [b"{", b"null", b"[]", b"\xff\xfe", b'{"a": 1}', b"x" * 200_000, b'{"event_id": "\\ud800"}'],
+    [b"{", b"null", b"[]", b"\xff\xfe", b'{"a": 1}', b"x" * 2_000_000, b'{"event_id": "\\ud800"}'],
 )
 def test_any_rubbish_is_reported_with_its_number(line: bytes) -> None:
     good = thumb(SAMPLE, 0, True)
@@ -118,6 +119,11 @@ def test_any_rubbish_is_reported_with_its_number(line: bytes) -> None:
     feedback.add(parse(b"\n" + line + b"\n\n" + good.to_line().encode(), "f.jsonl"))
     assert list(feedback.current()) == [good]
     assert [(bad.file, bad.number) for bad in feedback.bad_lines] == [("f.jsonl", 2)]
+
+
+def test_the_longest_event_that_is_accepted_can_be_read_back() -> None:
+    event = thumb(SAMPLE, 0, True, text="\x01" * 20_000, comment="\x01" * 4_000)
+    assert list(parse(event.to_line().encode(), "f")) == [event]
 
 
 _EVENT = st.builds(

@@ -50,6 +50,7 @@ def test_a_seed_is_written_the_same_however_often_it_is_read() -> None:
         (b'{"domain": 5}', "domain.*it is 5"),
         (b'{"examples": [{"question": "Q?"}]}', r"examples\.0\.answer"),
         (b'{"language": "<b>"}', "language"),
+        (b'{"topics": ["' + b"x" * 301 + b'"]}', r"topics\.0"),
         (b'{"schema_version": 2}', "schema version 2"),
         (b'{"domain": "\\ud800"}', "not JSON"),
         (b'{"domain": "' + b"x" * 10_000_000 + b'"}', r"10\.0 MB"),
@@ -125,6 +126,17 @@ def test_a_seed_that_grew_too_large_on_screen_is_named() -> None:
     seed = a_seed().model_copy(update={"examples": examples})
     with pytest.raises(InvalidInput, match=r"MB; at most 2 MB"):
         require(seed, Level.BLOCKS_SAVING)
+
+
+def test_many_topics_and_perspectives_do_not_fill_the_file() -> None:
+    seed = a_seed().model_copy(
+        update={
+            "topics": [f"Topic number {n}" for n in range(400)],
+            "perspectives": [f"Perspective number {n}" for n in range(150)],
+        }
+    )
+    require(seed, Level.BLOCKS_GENERATING)
+    assert len(seed.to_json()) < 200_000
 
 
 def test_fields_from_a_screen_are_checked_the_same_way() -> None:

@@ -78,6 +78,25 @@ def test_a_file_where_a_folder_is_needed_says_so(tmp_path: Path) -> None:
         FolderStore(tmp_path / "taken").create()
 
 
+@pytest.mark.parametrize(
+    ("path", "what"), [("data", "a file where a folder is needed"), ("data/sft/x", "a folder")]
+)
+def test_what_cannot_be_written_is_refused_before_it_blocks_the_rest(
+    tmp_path: Path, path: str, what: str
+) -> None:
+    store = FolderStore(tmp_path)
+    store.commit({"a.txt": b"1"}, message="Add")
+    if path == "data":
+        (tmp_path / path).write_text("mine")
+    else:
+        (tmp_path / path).mkdir(parents=True)
+    with pytest.raises(NotAllowed, match="cannot be written"):
+        store.commit({"a.txt": b"2", "data/sft/x": b"2"}, message=f"There is {what}")
+    assert store.read("a.txt").data == b"1"
+    store.commit({"a.txt": b"3"}, message="Everything else goes on")
+    assert store.read("a.txt").data == b"3"
+
+
 def test_a_full_disk_says_so_and_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

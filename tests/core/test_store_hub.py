@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from pipeline.core.errors import (
 from pipeline.core.store import ABSENT
 from pipeline.core.store_hub import HubStore
 from tests.hub_server import Fault, HubServer
+from tests.loopback import Loopback
 
 NAME = "ana/farming"
 
@@ -161,6 +163,21 @@ def test_a_stranger_does_not_see_a_private_project(hub: HubServer, store: HubSto
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(InvalidInput, match="names no project"):
         HubStore(name, token=None, hub="http://127.0.0.1:9")
+
+
+def test_a_page_in_place_of_the_hub_says_so() -> None:
+    async def page(scope: object, receive: object, send: Any) -> None:  # noqa: ANN401
+        headers = [(b"content-type", b"text/html")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"<html>Maintenance</html>"})
+
+    proxy = Loopback(page)
+    proxy.start()
+    store = HubStore(NAME, token="hf_x", hub=f"http://127.0.0.1:{proxy.port}")
+    for use in (store.exists, lambda: store.commit({"a": b"1"}, message="Add")):
+        with pytest.raises(StoreUnavailable, match="cannot be reached"):
+            use()
+    proxy.stop()
 
 
 def test_an_unreachable_hub_says_so() -> None:

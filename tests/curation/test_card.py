@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub.repocard import metadata_load
 
+from pipeline.core.errors import InvalidInput
 from pipeline.core.store import Store
 from pipeline.core.store_folder import FolderStore
 from pipeline.core.store_hub import HubStore
@@ -141,6 +142,39 @@ def test_a_hostile_domain_cannot_break_the_card(folder: Path, text: str) -> None
     assert "license" not in front
     assert [config["config_name"] for config in front["configs"]] == ["samples"]
     assert "<script" not in card.split("---\n", 2)[2]
+
+
+def test_the_card_follows_the_seed_and_keeps_a_persons_tags(folder: Path) -> None:
+    store = FolderStore(folder)
+    fill(store, [a_sample(1)])
+    (folder / "README.md").write_text("---\ntags: mine\npretty_name: Old\n---\nText\n")
+    update_card(store)
+    front = metadata_load(folder / "README.md")
+    assert front is not None
+    assert front["pretty_name"] == "Farming"
+    assert "mine" in front["tags"]
+
+
+@pytest.mark.parametrize("broken", ["foo: [", "- a"])
+def test_a_card_with_broken_yaml_is_named_and_left_alone(folder: Path, broken: str) -> None:
+    store = FolderStore(folder)
+    fill(store, [a_sample(1)])
+    text = f"---\n{broken}\n---\nText\n"
+    (folder / "README.md").write_text(text)
+    with pytest.raises(InvalidInput, match=r"README\.md"):
+        update_card(store)
+    assert (folder / "README.md").read_text() == text
+
+
+def test_other_spellings_of_a_cell_are_the_same_cell(folder: Path) -> None:
+    store = FolderStore(folder)
+    sample = a_sample(1, topic="clay  SOILS")
+    fill(store, [sample])
+    skipped = thumb(sample, 0, None).to_line().encode()
+    store.commit({"feedback/2026/01/01/a-000001.jsonl": skipped}, message="Add")
+    state = status(store)
+    assert state.coverage.loc["Clay soils", "Agronomist"] == 1
+    assert state.judged.to_numpy().sum() == 0
 
 
 def test_status_counts_by_cell(folder: Path) -> None:
