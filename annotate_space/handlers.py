@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from annotate_space.service import AnnotateService
-from pipeline.core.errors import InvalidInput, NotSignedIn
+from pipeline.core.errors import InvalidInput, NotSignedIn, StoreUnavailable
 from pipeline.core.schema import Task
 from pipeline.core.settings import Settings
 from pipeline.web.markup import to_html
@@ -26,6 +26,7 @@ class Opening:
         self.settings = settings
         self._guard = threading.Lock()
         self._service: AnnotateService | None = None
+        self._closed = False
 
     def service(self) -> AnnotateService:
         """The one service of this process.
@@ -34,6 +35,10 @@ class Opening:
             SeedbedError: The project cannot be used now.
         """
         with self._guard:
+            if self._closed:
+                raise StoreUnavailable(
+                    "The server is stopping.", "Your answers are kept in this browser."
+                )
             if self._service is None:
                 self._service = AnnotateService(self.settings)
             return self._service
@@ -41,15 +46,15 @@ class Opening:
     def close(self) -> None:
         """Commit what is pending, if the service was ever opened."""
         with self._guard:
+            self._closed = True
             if self._service is not None:
                 self._service.close()
-                self._service = None
 
 
 def hello(opening: Opening, payload: Mapping[str, Any], user: str | None) -> dict[str, Any]:
     """What the card needs to start; ``ask_name`` when the person has not said who they are."""
     service = opening.service()
-    if user is None and payload.get("who") is None and not _must_sign_in(service):
+    if user is None and not _is_guest(payload.get("who")) and not _must_sign_in(service):
         return {"ask_name": True, "domain": service.domain}
     annotator = _annotator(service, payload, user)
     annotation = service.project.annotation
@@ -127,9 +132,13 @@ def _annotator(service: AnnotateService, payload: Mapping[str, Any], user: str |
             "Only signed-in people give feedback here.", "Press “Sign in with Hugging Face”."
         )
     who = payload.get("who")
-    if not isinstance(who, str) or not _GUEST.fullmatch(who):
+    if not _is_guest(who):
         raise InvalidInput("This browser did not say who you are.", "Reload the page.")
-    return who
+    return str(who)
+
+
+def _is_guest(who: object) -> bool:
+    return isinstance(who, str) and _GUEST.fullmatch(who) is not None
 
 
 def _task(service: AnnotateService, name: object) -> Task:

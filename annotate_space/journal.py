@@ -52,7 +52,8 @@ class Journal:
         self.instance = uuid.uuid4().hex[:12]
         self.unreadable: list[BadLine] = []
         self._folder = folder
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
+        self._closed = False
         self._marked = 0
         with _disk(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -68,6 +69,10 @@ class Journal:
         """
         data = "".join(event.to_line() + "\n" for event in events).encode()
         with self._guard, _disk(self._folder):
+            if self._closed:
+                raise StoreUnavailable(
+                    "The server is stopping.", "The answers stay in the browser and are sent again."
+                )
             end = self._log.seek(0, os.SEEK_END)
             try:
                 self._log.write(data)
@@ -109,7 +114,8 @@ class Journal:
                 except Timeout:
                     continue  # its process is alive and keeps its own events
                 try:
-                    taken += self._adopt(log)
+                    if log.exists():  # else another heir was faster
+                        taken += self._adopt(log)
                 finally:
                     lock.release()
                 self._path(log.stem, _LOCK).unlink(missing_ok=True)
@@ -117,16 +123,19 @@ class Journal:
 
     def close(self) -> None:
         """Release the log; remove it if everything in it is in the dataset."""
-        finished = self.pending() is None
-        self.abandon()
-        if finished:
-            self._remove(self.instance)
-            self._path(self.instance, _LOCK).unlink(missing_ok=True)
+        with self._guard:
+            finished = self.pending() is None
+            self.abandon()
+            if finished:
+                self._remove(self.instance)
+                self._path(self.instance, _LOCK).unlink(missing_ok=True)
 
     def abandon(self) -> None:
         """Release the log as the end of the process would, and leave it to the next one."""
-        self._log.close()
-        self._lock.release()
+        with self._guard:
+            self._closed = True
+            self._log.close()
+            self._lock.release()
 
     def _adopt(self, log: Path) -> list[FeedbackEvent]:
         mark = self._path(log.stem, _MARK)

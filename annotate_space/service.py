@@ -19,7 +19,7 @@ from annotate_space.assignment import Pool, Question, questions
 from annotate_space.journal import Journal
 from annotate_space.sync import FOLDER_INTERVAL, HUB_INTERVAL, Syncer
 from pipeline.core import layout
-from pipeline.core.errors import InvalidInput, StoreUnavailable
+from pipeline.core.errors import InvalidInput, SeedbedError
 from pipeline.core.feedback import FeedbackEvent, Key, timestamp
 from pipeline.core.projects import (
     load_feedback,
@@ -119,14 +119,14 @@ class AnnotateService:
         Looks for new samples in the project when there are not enough.
 
         Raises:
-            StoreUnavailable: There is none left and the project cannot be read now.
+            SeedbedError: There is none left and the project cannot be read now.
         """
         count = max(1, min(count, MAX_COUNT))
         found = self._choose(annotator, task, count, exclude)
         if len(found) < count and time.monotonic() - self._looked > _LOOK_AGAIN:
             try:
                 self._read_new_shards()
-            except StoreUnavailable as error:
+            except SeedbedError as error:
                 if not found:
                     raise
                 _log.warning("New samples cannot be looked for: %s", error)

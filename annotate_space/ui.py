@@ -14,7 +14,7 @@ import gradio as gr
 from annotate_space import handlers
 from annotate_space.deck import deck
 from annotate_space.handlers import Opening
-from pipeline.core.errors import SeedbedError
+from pipeline.core.errors import InvalidInput, SeedbedError
 from pipeline.core.settings import Settings
 from pipeline.web.serve import launch
 from pipeline.web.visitor import sign_in_button
@@ -65,6 +65,8 @@ def _server_function(name: str, handler: Handler, opening: Opening) -> Callable[
     def call(payload: dict[str, Any], profile: gr.OAuthProfile | None) -> dict[str, Any]:
         user = profile.username if profile is not None and opening.settings.on_space else None
         try:
+            if not isinstance(payload, dict):
+                raise InvalidInput("The message is no object.", "Reload the page.")
             return handler(opening, payload, user)
         except SeedbedError as error:
             return {"error": str(error)}

@@ -158,9 +158,10 @@ function schedule() {
   timer = setTimeout(async () => { await check(); await send(); }, away ? Math.max(pollDelay, 2000) : pollDelay);
 }
 
-const refilling = {};
+let refilling = {};
 async function refill(name) {
-  const deck = decks[name];
+  const all = decks;
+  const deck = all[name];
   if (refilling[name]) return refilling[name];
   refilling[name] = (async () => {
     const inHand = new Set(deck.items.map((item) => item.id));
@@ -175,13 +176,14 @@ async function refill(name) {
       if (!known && !waiting.has(item.id)) deck.items.push(item);
     }
     deck.dry = reply.items.length === 0;
+    if (decks !== all) return; // somebody else has begun here
     // What the server has not counted yet: it did not know it, or it came after the question.
     const counted = new Set(sent.filter((id) => !reply.forgotten.includes(id)));
     const uncounted = outbox().filter((entry) => entry.event.task === name && !counted.has(entry.event.event_id));
     const change = uncounted.reduce((sum, entry) => sum + (entry.event.status === "withdrawn" ? -1 : 1), 0);
     progress[name] = { done: reply.progress.done + change, total: reply.progress.total };
   })();
-  try { await refilling[name]; } finally { refilling[name] = null; }
+  try { await refilling[name]; } finally { if (decks === all) refilling[name] = null; }
 }
 
 // ---- the card ---------------------------------------------------------------------------------
@@ -269,10 +271,14 @@ function message(title, text, actions = []) {
   show("message", true);
 }
 
+let turn = 0; // counts what was put on the screen: an answer that comes late changes nothing
 async function next() {
+  const mine = ++turn;
   const deck = decks[task];
   if (!deck.items.length) {
-    try { await refill(task); } catch (error) { return retryLater(error); }
+    message("One moment", "The next samples are on their way."); // the last card takes no more votes
+    try { await refill(task); } catch (error) { return mine === turn ? retryLater(error) : undefined; }
+    if (mine !== turn) return;
   } else if (deck.items.length < REFILL && !deck.dry) {
     refill(task).catch(() => paintMark()); // there are still some in hand; asked again at the next
   }
@@ -320,6 +326,7 @@ function undo() {
   const last = history.pop();
   if (!last) return;
   const { event, item } = last;
+  turn += 1;
   enqueue({ ...event, event_id: newId(), status: "withdrawn", answered_at: new Date().toISOString() }, item.id);
   if (current) decks[current.item.task].items.unshift(current.item);
   switchTo(item.task);
@@ -422,6 +429,8 @@ async function start() {
   }
   session = reply;
   savedAt = reply.saved_at;
+  refilling = {};
+  paces = [];
   decks = Object.fromEntries(session.tasks.map((name) => [name, { items: [], dry: false }]));
   progress = Object.fromEntries(session.tasks.map((name) => [name, reply.progress[name]]));
   part("domain").textContent = part("domain").title = session.domain;
@@ -448,6 +457,7 @@ async function start() {
 part("who").addEventListener("click", () => {
   if (outbox().length) return notice("Wait a moment until your answers are saved; then somebody else can go on here.");
   forget("seedbed:who");
+  turn += 1;
   session = null;
   current = null;
   history = [];
@@ -457,9 +467,13 @@ part("who").addEventListener("click", () => {
 });
 part("hello").addEventListener("submit", (event) => {
   event.preventDefault();
-  const name = part("hello").elements.name.value.trim();
+  const name = part("hello").elements.name.value.replace(/[~\u0000-\u001f]/g, " ").trim();
   if (!name) return;
-  keep("seedbed:who", `${name}~${newId().replaceAll("-", "").slice(0, 6)}`);
+  // Whoever was here before gets their own answers back under the same name.
+  const guests = JSON.parse(recall("seedbed:guests") ?? "{}");
+  guests[name] ??= `${name}~${newId().replaceAll("-", "").slice(0, 6)}`;
+  keep("seedbed:guests", JSON.stringify(guests));
+  keep("seedbed:who", guests[name]);
   start();
 });
 for (const button of element.querySelectorAll("[data-act]")) button.addEventListener("click", () => acts[button.dataset.act]());

@@ -191,10 +191,6 @@ class Feedback:
         event = self._newest.get(key)
         return None if event is None or event.status == "withdrawn" else event
 
-    def answered(self, annotator: str) -> Iterator[FeedbackEvent]:
-        """What counts of one annotator."""
-        return (event for event in self.current() if event.annotator == annotator)
-
 
 def _order(event: FeedbackEvent) -> tuple[str, str, str]:
     # The id decides between equal times; the content decides should an id be used twice.

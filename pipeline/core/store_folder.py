@@ -90,6 +90,11 @@ class FolderStore:
             raise FileMissing(
                 f"{self._name} has no file {path}.", "Check the name of the file."
             ) from error
+        except PermissionError as error:
+            raise NotAllowed(
+                f"{path} in {self._name} cannot be read: {error.strerror}.",
+                "Change its permissions.",
+            ) from error
         return Content(data, git_oid(data))
 
     def checkout(self, prefix: str) -> Path:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from pipeline.core.feedback import FeedbackEvent
-from pipeline.core.projects import load_feedback
+from pipeline.core.projects import load_feedback, read_feedback
 from pipeline.core.schema import Project
 from pipeline.core.store_folder import FolderStore
 from tests.conftest import NewPage
@@ -198,6 +198,35 @@ def test_another_person_goes_on_in_the_same_browser(
     page.keyboard.press("a")
     saved(page)
     wait_for(lambda: sorted(e.annotator[:3] for e in events(folder)) == ["Ana", "Bob"])
+    page.get_by_role("button", name="Bob").click()
+    page.get_by_label("Your name").fill("Ana")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-part=count]")).to_have_text("1/24")
+
+
+def test_the_last_card_takes_one_vote_while_more_are_fetched(
+    space: RunningSpace, folder: Path, new_page: NewPage
+) -> None:
+    page = new_page()
+    enter(page, space.url)
+    page.get_by_role("button", name="Two answers").click()
+    expect(page.locator(".answer")).to_have_count(2)
+
+    def slowly(route: Route) -> None:
+        time.sleep(0.3)
+        route.continue_()
+
+    page.route("**/component_server/", slowly)
+    for _ in range(16):  # more often than there are pairs, faster than the server answers
+        page.keyboard.press("1")
+        page.keyboard.press("2")
+    page.unroute("**/component_server/")
+    expect(page.get_by_role("heading", name="All done, thank you")).to_be_visible()
+    saved(page)
+    given = [event for event in events(folder) if event.task == "pairwise"]
+    assert len(given) == 12
+    answered = [e for e in read_feedback(FolderStore(folder)) if isinstance(e, FeedbackEvent)]
+    assert len(answered) == 12
 
 
 def test_the_end_says_what_was_done_and_what_is_next(

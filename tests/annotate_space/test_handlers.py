@@ -11,7 +11,7 @@ import pytest
 from annotate_space import handlers
 from annotate_space.handlers import Opening
 from annotate_space.ui import Handler
-from pipeline.core.errors import InvalidInput, NotSignedIn, ProjectNotFound
+from pipeline.core.errors import InvalidInput, NotSignedIn, ProjectNotFound, StoreUnavailable
 from pipeline.core.schema import Project
 from pipeline.core.settings import Settings
 from pipeline.core.store_folder import FolderStore
@@ -50,6 +50,17 @@ def test_a_guest_is_told_what_there_is(opening: Opening) -> None:
 def test_a_name_that_is_none_is_refused(opening: Opening, who: object) -> None:
     with pytest.raises(InvalidInput, match="who you are"):
         handlers.more(opening, {"who": who, "task": "thumbs", **NOTHING}, None)
+
+
+def test_a_browser_with_an_unusable_name_is_asked_again(opening: Opening) -> None:
+    assert handlers.hello(opening, {"who": "Ana ~ Bob~0a1b2c"}, None)["ask_name"]
+
+
+def test_a_server_that_is_stopping_takes_nothing_more(opening: Opening) -> None:
+    handlers.hello(opening, GUEST, None)
+    opening.close()
+    with pytest.raises(StoreUnavailable, match="stopping"):
+        handlers.hello(opening, GUEST, None)
 
 
 def test_a_signed_in_person_is_themselves_whatever_they_claim(opening: Opening) -> None:

@@ -84,6 +84,13 @@ def test_a_finished_journal_leaves_nothing_behind(open_journal: Open, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_closed_journal_takes_nothing_more(open_journal: Open, tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    journal.close()
+    with pytest.raises(StoreUnavailable, match="stopping"):
+        journal.append(EVENTS)
+
+
 def test_an_unfinished_journal_is_kept_at_closing(open_journal: Open, tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     journal.append(EVENTS)
