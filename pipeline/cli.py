@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 from huggingface_hub import get_token
+from pydantic import ValidationError
 
 from pipeline.core import layout
 from pipeline.core.errors import InvalidInput, ModelUnavailable, SeedbedError
@@ -35,6 +36,7 @@ from pipeline.core.schema import (
     ModelChoice,
     Project,
     Seed,
+    describe,
 )
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
@@ -295,7 +297,13 @@ def _chosen(
 ) -> GenerationSettings:
     """The project's settings with the models of the command line, if any."""
     if names:
-        models = [ModelChoice(model=name, base_url=base_url) for name in names]
+        try:
+            models = [ModelChoice(model=name, base_url=base_url) for name in names]
+        except ValidationError as error:
+            raise InvalidInput(
+                f"That model cannot be used: {describe(error)}.",
+                "An address starts with http:// or https://, such as http://localhost:8000/v1.",
+            ) from error
     elif base_url is None:
         return settings
     else:

@@ -81,10 +81,20 @@ def copy_project(source: Store, target: Store) -> int:
 
     Only a project's own files are copied: a folder may hold what must not be published.
 
+    Raises:
+        InvalidInput: The target is another project.
+
     What the target has already stays as it is, so a copy that was cut short goes on when repeated.
     """
     target.create()
     there = {file.path for file in target.files()}
+    if layout.SEED in there:
+        mine, theirs = (store.read(layout.SEED).data for store in (source, target))
+        if mine != theirs:
+            raise InvalidInput(
+                f"{target.name} already holds another seed than {source.name}.",
+                "Nothing was copied: choose another name, or leave out --from.",
+            )
     own = [file.path for file in source.files() if layout.belongs(file.path)]
     missing = [path for path in own if path not in there]
     for start in range(0, len(missing), _FILES_A_COMMIT):

@@ -69,9 +69,21 @@ class LocalSpaces:
         return [space for space, _ in running]
 
     def wait(self) -> None:
-        """Return when one of them has stopped."""
+        """Wait for ever.
+
+        Raises:
+            StoreUnavailable: One of them has stopped.
+        """
         while all(process.poll() is None for process in self._processes):
             time.sleep(0.5)
+        stopped = next(
+            package
+            for package, process in zip(self._ports, self._processes, strict=True)
+            if process.poll() is not None
+        )
+        raise StoreUnavailable(
+            f"{stopped} has stopped by itself.", "Votes are kept; start again to go on."
+        )
 
     def __exit__(
         self,
@@ -115,5 +127,6 @@ def _free_port(wanted: int, taken: set[int]) -> int:
                 continue  # busy; the next one may be free
             return port
     raise StoreUnavailable(
-        f"No port between {wanted} and {wanted + 99} is free.", "Choose others with --port."
+        f"No port between {wanted} and {wanted + 99} is free.",
+        "Choose others with --seed-port and --annotate-port.",
     )

@@ -175,6 +175,8 @@ def test_an_unknown_format_and_a_url_without_a_model(folder: Path) -> None:
     assert "no format 'dance'" in run("export", folder, "--format", "dance", code=1).stderr
     said = run("generate", folder, "--base-url", "http://127.0.0.1:9/v1", code=1).stderr
     assert "--model" in said
+    said = run("generate", folder, "--model", "m", "--base-url", "nowhere", code=1).stderr
+    assert "http://" in said
 
 
 def test_generating_with_a_server_of_ones_own(folder: Path) -> None:

@@ -160,6 +160,16 @@ def test_a_deploy_that_broke_off_goes_on_when_repeated(hub: HubServer, folder: P
     assert "app.py" in hub.files("ana/farming-annotate", "space")
 
 
+def test_deploying_another_project_over_one_is_refused(hub: HubServer, folder: Path) -> None:
+    env = hub.client_env(hub.add_user("ana"))
+    run("init", "ana/farming", "--seed", ROOT / "pipeline/demo/farming.json", env=env)
+    fill(FolderStore(folder), [a_sample(1)])
+    before = hub.files("ana/farming")
+    said = run("deploy", "ana/farming", "--from", folder, env=env, code=1).stderr
+    assert "another seed" in said
+    assert hub.files("ana/farming") == before
+
+
 def test_deploying_to_a_folder_says_how_to_do_it(folder: Path) -> None:
     fill(FolderStore(folder), [])
     assert "USER/NAME --from" in run("deploy", folder, code=1).stderr
