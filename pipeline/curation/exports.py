@@ -7,7 +7,7 @@ a model learns to answer like the expert without being told to; it stays in the 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from datasets import Features, List, Value
 
 from pipeline.core import layout
-from pipeline.core.feedback import BadLine, FeedbackEvent
+from pipeline.core.feedback import BadLine, Feedback, FeedbackEvent, Parsed
 from pipeline.core.layout import ExportFormat
-from pipeline.core.projects import load_feedback, read_feedback
+from pipeline.core.projects import read_feedback
 from pipeline.core.samples import read_samples
 from pipeline.core.schema import Sample
 from pipeline.core.store import Store
@@ -103,17 +103,22 @@ class Exports:
 
 
 def export(store: Store, formats: Sequence[ExportFormat]) -> Exports:
-    """Build exports from the project's samples and feedback as they are now."""
-    feedback = load_feedback(store)
+    """Build exports from the project's samples and feedback as they are now.
+
+    Each is read once, so that all exports tell of the same moment.
+    """
+    read = list(read_feedback(store))
+    feedback = Feedback()
+    feedback.add(read)
     consensus = tally(feedback)
-    made = []
-    for name in formats:
-        rows = (
-            list(_feedback_rows(store))
-            if name == "feedback"
-            else [row for sample in read_samples(store) for row in _ROWS[name](sample, consensus)]
-        )
-        made.append(Export(name, len(rows), _parquet(rows, FEATURES[name])))
+    rows: dict[ExportFormat, list[Row]] = {name: [] for name in formats}
+    if "feedback" in rows:
+        rows["feedback"] = list(_feedback_rows(read))
+    training = [name for name in formats if name in _ROWS]
+    for sample in read_samples(store) if training else ():
+        for name in training:
+            rows[name].extend(_ROWS[name](sample, consensus))
+    made = [Export(name, len(rows[name]), _parquet(rows[name], FEATURES[name])) for name in formats]
     return Exports(tuple(made), tuple(feedback.bad_lines))
 
 
@@ -182,10 +187,10 @@ _ROWS: Final[Mapping[str, Callable[[Sample, Consensus], Iterator[Row]]]] = {
 }
 
 
-def _feedback_rows(store: Store) -> Iterator[Row]:
+def _feedback_rows(read: Iterable[Parsed]) -> Iterator[Row]:
     """Every event once, also those that others replaced or took back."""
     seen: set[str] = set()
-    for item in read_feedback(store):
+    for item in read:
         if isinstance(item, FeedbackEvent) and item.event_id not in seen:
             seen.add(item.event_id)
             yield item.model_dump()

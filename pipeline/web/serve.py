@@ -55,12 +55,3 @@ def note(kind: str, text: str) -> str:
 def error_note(error: SeedbedError) -> str:
     """An error as a notice: what is wrong and what to do next."""
     return note("bad", str(error))
-
-
-def notice_page(title: str, error: SeedbedError) -> gr.Blocks:
-    """A page that says why the Space cannot work yet, and what to do."""
-    page = gr.Blocks(title=title, analytics_enabled=False)
-    with page:
-        gr.HTML(f"<h1>{html.escape(title)}</h1>")
-        gr.HTML(error_note(error))
-    return page
