@@ -15,6 +15,8 @@ PROJECT: Final = "project.json"
 DOCUMENTS: Final = "documents"
 SAMPLES: Final = "samples"
 FEEDBACK: Final = "feedback"
+RUNS: Final = "runs"
+ROUNDS: Final = "rounds"
 DATA: Final = "data"
 
 PRIVATE: Final = ".seedbed"
@@ -29,6 +31,16 @@ _UNSAFE = re.compile(r"[^a-zA-Z0-9._-]+")
 def sample_shard(run_id: str, index: int) -> str:
     """Shard ``index`` of a generation run."""
     return f"{SAMPLES}/{run_id}/{index:05d}.parquet"
+
+
+def run_record(run_id: str) -> str:
+    """What generation run ``run_id`` did."""
+    return f"{RUNS}/{run_id}.json"
+
+
+def round_file(number: int) -> str:
+    """What round ``number`` takes from the votes before it."""
+    return f"{ROUNDS}/{number:04d}.json"
 
 
 def feedback_file(day: datetime, instance: str, sequence: int) -> str:
@@ -53,7 +65,7 @@ def belongs(path: str) -> bool:
     top, _, rest = path.partition("/")
     if not rest:
         return top in (CARD, SEED, PROJECT)
-    return top in (DOCUMENTS, SAMPLES, FEEDBACK, DATA)
+    return top in (DOCUMENTS, SAMPLES, FEEDBACK, RUNS, ROUNDS, DATA)
 
 
 def safe_name(text: str) -> str:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import from_json
 
 from pipeline.core.errors import InvalidInput
+from pipeline.core.flags import FlagName
 
 SCHEMA_VERSION: Final = 1
 MAX_SEED_BYTES: Final = 2_000_000
@@ -95,7 +96,7 @@ class Seed(BaseModel):
         Raises:
             InvalidInput: Names every field that is wrong, in one message.
         """
-        return _parse(cls, data, "seed_data.json", MAX_SEED_BYTES)
+        return parse_json(cls, data, "seed_data.json", MAX_SEED_BYTES)
 
     def to_json(self) -> bytes:
         """Write the seed, with the two keys derived for readers of the old format."""
@@ -150,10 +151,54 @@ class ModelChoice(BaseModel):
     temperature: float = Field(default=0.8, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int = Field(default=1024, ge=1, le=131_072)
+    price_in: float | None = Field(default=None, ge=0)
+    """Dollars for a million tokens of prompt; None is unknown, which is not free."""
+    price_out: float | None = Field(default=None, ge=0)
+    """Dollars for a million tokens of answer."""
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
 
 
 STAND_INS: Final = ("seedbed/stand-in-careful", "seedbed/stand-in-hasty")
 """Names under which the offline stand-in composes text; neither is a language model."""
+
+
+class JudgeSettings(BaseModel):
+    """Who rates completions before people do.
+
+    ``overall`` asks for one rating with its reason in one call for all completions of a sample;
+    ``ultrafeedback`` asks once for each of four aspects, and the rating is their mean.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: ModelChoice
+    aspects: Literal["overall", "ultrafeedback"] = "overall"
+
+
+class QualitySettings(BaseModel):
+    """What is marked on samples, and which marked ones are not kept.
+
+    Attributes:
+        minhash_similarity: Jaccard similarity of words from which an instruction is a near
+            duplicate; None looks for exact duplicates only.
+        embedding_model: A static embedding model of model2vec, on the Hub or in a folder.
+        embedding_similarity: Cosine similarity from which an instruction means the same.
+        overused_phrases: Phrases to mark besides the usual ones of the language.
+        shortest_answer: Characters below which a completion is marked.
+        longest_answer: Characters above which a completion is marked.
+        drop: Flags whose samples or completions are not kept.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    minhash_similarity: float | None = Field(default=0.8, gt=0, le=1)
+    embedding_model: str | None = Field(default=None, min_length=1, max_length=300)
+    embedding_similarity: float = Field(default=0.95, gt=0, le=1)
+    overused_phrases: list[ShortText] = Field(default_factory=list, max_length=200)
+    shortest_answer: int = Field(default=20, ge=0, le=20_000)
+    longest_answer: int = Field(default=12_000, ge=1, le=200_000)
+    drop: list[FlagName] = Field(default_factory=list)
 
 
 class GenerationSettings(BaseModel):
@@ -170,6 +215,10 @@ class GenerationSettings(BaseModel):
         max_length=8,
     )
     instruction_model: ModelChoice | None = None
+    evolve_instructions: int = Field(default=0, ge=0, le=4)
+    evolve_completions: int = Field(default=0, ge=0, le=2)
+    judge: JudgeSettings | None = None
+    quality: QualitySettings = Field(default_factory=QualitySettings)
     concurrency: int = Field(default=8, ge=1, le=1_000)
     timeout: float = Field(default=120, gt=0, le=3_600)
 
@@ -224,7 +273,7 @@ class Project(BaseModel):
         Raises:
             InvalidInput: Names every field that is wrong, in one message.
         """
-        return _parse(cls, data, "project.json", MAX_SEED_BYTES)
+        return parse_json(cls, data, "project.json", MAX_SEED_BYTES)
 
     def to_json(self) -> bytes:
         """Write the settings, defaults included, so that the file documents itself."""
@@ -308,11 +357,16 @@ def _dump(fields: dict[str, Any]) -> bytes:
     return (json.dumps(fields, ensure_ascii=False, indent=2) + "\n").encode()
 
 
-def _parse(kind: type[Model], data: bytes, name: str, limit: int) -> Model:
+def parse_json(kind: type[Model], data: bytes, name: str, limit: int) -> Model:
+    """Read what is stored as one JSON object; ``limit`` is in bytes.
+
+    Raises:
+        InvalidInput: Names the file ``name`` and every field that is wrong.
+    """
     if len(data) > limit:
         raise InvalidInput(
             f"{name} is {len(data) / 1e6:.1f} MB; at most {limit / 1e6:.0f} MB can be read.",
-            "Put long texts into documents/ and keep the seed short.",
+            "Put long texts into documents/ and keep this file short.",
         )
     try:
         fields = from_json(data)

@@ -1,0 +1,78 @@
+"""What a round of generation takes from the votes before it, frozen when the round begins.
+
+Votes go on arriving while a round runs; a frozen file lets an interrupted round go on as it began.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.core.schema import SCHEMA_VERSION, parse_json
+
+MAX_BYTES = 20_000_000
+
+
+class Judged(BaseModel):
+    """An instruction with a completion that people found good or not good.
+
+    Attributes:
+        instruction: As it was asked.
+        text: The completion, or what an expert wrote in its place.
+        topic: Of the cell.
+        perspective: Of the cell.
+        why: What people said about it, if anything.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    instruction: str
+    text: str
+    topic: str
+    perspective: str
+    why: str = ""
+
+
+class CellCount(BaseModel):
+    """How many samples of a cell have a completion that people accepted."""
+
+    model_config = ConfigDict(frozen=True)
+
+    topic: str
+    perspective: str
+    accepted: int
+
+
+class Round(BaseModel):
+    """What round ``number`` builds on.
+
+    Attributes:
+        number: 2 or more; the first round has no votes to build on.
+        made_at: ISO 8601, UTC.
+        good: Few-shots: edits by experts first, then completions found good.
+        bad: What to avoid.
+        accepted: For every cell that has any; others have none.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    number: int = Field(ge=2, le=9999)
+    made_at: str
+    good: tuple[Judged, ...] = ()
+    bad: tuple[Judged, ...] = ()
+    accepted: tuple[CellCount, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: bytes, name: str = "the round") -> Self:
+        """Read a round.
+
+        Raises:
+            InvalidInput: Names every field that is wrong, in one message.
+        """
+        return parse_json(cls, data, name, MAX_BYTES)
+
+    def to_json(self) -> bytes:
+        """Write the round."""
+        return (self.model_dump_json(indent=2) + "\n").encode()

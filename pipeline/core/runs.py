@@ -1,0 +1,113 @@
+"""What generation runs did: one record each, in the project, brought up to date while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.core import layout
+from pipeline.core.errors import InvalidInput
+from pipeline.core.schema import SCHEMA_VERSION, parse_json
+from pipeline.core.store import Store
+
+MAX_BYTES = 1_000_000
+
+
+class FailureCount(BaseModel):
+    """Failures of one kind.
+
+    Attributes:
+        stage: In which step of the chain.
+        kind: What went wrong.
+        count: How often.
+        example: The first one's reason, in full.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    kind: str
+    count: int
+    example: str
+
+
+class RunRecord(BaseModel):
+    """What a run did, or has done so far.
+
+    Attributes:
+        run_id: The folder of its shards.
+        fingerprint: Of its rows.
+        round: Which round of the flywheel, if any.
+        state: ``running`` also of a run that was killed; ``stopped`` at a limit or by a person.
+        why: What stopped it or made it fail, in a sentence.
+        started_at: ISO 8601, UTC.
+        updated_at: ISO 8601, UTC.
+        seconds: How long it ran.
+        settings: The generation settings in full; they hold no credentials.
+        wanted: Samples that were missing at the start.
+        samples: Samples made.
+        missing: Samples given up; with ``samples`` they sum to ``wanted`` once a run is finished.
+        incomplete: Samples made with fewer completions or ratings than the settings ask for.
+        failures: By stage and kind, the most frequent first.
+        flags: How many samples carry each flag, by name.
+        dropped: What the settings did not let in, by flag; not among ``samples``.
+        calls: Answers paid for in this run.
+        cached: Answers taken from earlier runs, not paid again.
+        tokens_in: Of the calls, as the servers counted.
+        tokens_out: Of the calls, as the servers counted.
+        cost: Dollars for ``calls`` as far as prices are known; None if none is.
+        unpriced: Models that were called and whose price is unknown.
+        warnings: What the person who started it was told.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    run_id: str
+    fingerprint: str
+    round: int | None = None
+    state: Literal["running", "finished", "stopped", "failed"] = "running"
+    why: str = ""
+    started_at: str
+    updated_at: str
+    seconds: float = 0.0
+    settings: dict[str, Any] = Field(default_factory=dict)
+    wanted: int = 0
+    samples: int = 0
+    missing: int = 0
+    incomplete: int = 0
+    failures: tuple[FailureCount, ...] = ()
+    flags: dict[str, int] = Field(default_factory=dict)
+    dropped: dict[str, int] = Field(default_factory=dict)
+    calls: int = 0
+    cached: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float | None = None
+    unpriced: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: bytes, name: str = "the run record") -> Self:
+        """Read a record.
+
+        Raises:
+            InvalidInput: Names every field that is wrong, in one message.
+        """
+        return parse_json(cls, data, name, MAX_BYTES)
+
+    def to_json(self) -> bytes:
+        """Write the record."""
+        return (self.model_dump_json(indent=2) + "\n").encode()
+
+
+def read_runs(store: Store) -> Iterator[RunRecord | InvalidInput]:
+    """All records of a project, the oldest first; an unreadable one is told and not fatal."""
+    folder = store.checkout(layout.RUNS) / layout.RUNS
+    for path in sorted(folder.glob("*.json")):
+        try:
+            yield RunRecord.from_json(path.read_bytes(), path.name)
+        except InvalidInput as error:
+            yield error
