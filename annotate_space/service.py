@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -27,11 +26,11 @@ from pipeline.core.projects import (
     load_seed,
     open_store,
     require_project,
+    work_folder,
 )
 from pipeline.core.samples import read_shard
-from pipeline.core.schema import STAND_INS, Sample, Task, describe, stable_id
+from pipeline.core.schema import STAND_INS, Sample, Task, describe
 from pipeline.core.settings import Settings
-from pipeline.core.store import Store
 from pipeline.core.store_folder import FolderStore
 from pipeline.web.markup import to_html
 
@@ -100,7 +99,7 @@ class AnnotateService:
         for event in self._feedback.current():
             self._note(event)
         self._known = self._feedback.event_ids
-        self._journal = Journal(_journal_folder(settings, self._store))
+        self._journal = Journal(work_folder(self._store, settings) / "journal")
         self._take_in([e for e in self._journal.take_over() if e.event_id not in self._known])
         local = isinstance(self._store, FolderStore)
         self._syncer = Syncer(
@@ -320,11 +319,3 @@ def _question_id(question: Question) -> str:
 
 
 _rendered = lru_cache(maxsize=4_096)(to_html)
-
-
-def _journal_folder(settings: Settings, store: Store) -> Path:
-    if isinstance(store, FolderStore):
-        return store.work_folder / "journal"
-    # The digest keeps apart projects whose names differ only in what a file name cannot hold.
-    name = f"{layout.safe_name(store.name)}-{stable_id(settings.hub, store.name)}"
-    return settings.work_dir / "journal" / name

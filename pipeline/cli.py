@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
@@ -28,11 +28,13 @@ from pipeline.core.projects import (
     make_project,
     open_store,
     require_project,
+    work_folder,
 )
 from pipeline.core.schema import (
     MAX_SEED_BYTES,
     STAND_INS,
     GenerationSettings,
+    JudgeSettings,
     ModelChoice,
     Project,
     Seed,
@@ -43,10 +45,12 @@ from pipeline.core.store import Store
 from pipeline.deploy import copy_project, deploy_spaces
 from pipeline.generation.access import ModelAccess
 from pipeline.local import LocalSpaces
-from pipeline.terminal import fail, growing, print_json, say, show_status, show_summary
+from pipeline.terminal import fail, growing, print_json, say, show_estimate, show_run, show_status
 
 if TYPE_CHECKING:
-    from pipeline.generation.run import RunSummary
+    from pipeline.core.rounds import Round
+    from pipeline.core.runs import RunRecord
+    from pipeline.generation.estimate import Estimate
 
 app = typer.Typer(
     help="Grow a training dataset with domain experts.",
@@ -103,7 +107,7 @@ def demo(
     store = open_store(settings)
     make_project(store, farming(), Project())
     chosen = load_project(store).generation
-    show_summary(store.name, _generate(store, settings, chosen, rows or chosen.rows))
+    show_run(store.name, _generate(store, settings, _Asked(chosen, rows or chosen.rows)))
     if serve_:
         _serve(settings, seed_port, annotate_port)
         return
@@ -143,6 +147,7 @@ def init(
 @app.command()
 def generate(
     project: ProjectName,
+    *,
     rows: Annotated[
         int | None,
         typer.Option(
@@ -157,24 +162,53 @@ def generate(
         str | None,
         typer.Option(help="An OpenAI-compatible server, such as http://localhost:8000/v1."),
     ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(help="A model that rates completions, better not the same."),
+    ] = None,
     concurrency: Annotated[int | None, typer.Option(help="Calls under way at once.", min=1)] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Dollars that this run may cost; it stops before that.", min=0),
+    ] = None,
+    number: Annotated[
+        int | None,
+        typer.Option(
+            "--round",
+            metavar="N",
+            help="Build on the votes so far, as round N: 2, then 3, and so on.",
+            min=2,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Try a few samples, and tell rows, tokens, cost and time."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Grow samples from the seed; the same command again adds only what is missing."""
     settings = _settings(project)
     store = open_store(settings)
     require_project(store)
-    chosen = _chosen(load_project(store).generation, model or [], base_url)
+    chosen = _chosen(load_project(store).generation, model or [], base_url, judge)
     if concurrency is not None:
         chosen = chosen.model_copy(update={"concurrency": concurrency})
-    summary = _generate(store, settings, chosen, rows or chosen.rows, quiet=as_json)
+    asked = _Asked(chosen, rows or chosen.rows, base_url, budget, _round(store, number))
+    if dry_run:
+        expected = _estimate(store, settings, asked)
+        if as_json:
+            print_json(asdict(expected))
+        else:
+            show_estimate(store.name, expected)
+        return
+    record = _generate(store, settings, asked, quiet=as_json)
     if as_json:
-        print_json(asdict(summary))
+        print_json(record.model_dump(mode="json"))
     else:
-        show_summary(store.name, summary)
-    if summary.missing and not summary.samples:
+        show_run(store.name, record)
+    if record.missing and not record.samples and record.failures:
         raise ModelUnavailable(
-            f"No sample could be grown: {summary.failures[0].example}",
+            f"No sample could be grown: {record.failures[0].example}",
             "Correct that and run the same command again.",
         )
 
@@ -292,44 +326,92 @@ def _read_seed(path: Path) -> Seed:
         ) from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a run is asked for."""
+
+    settings: GenerationSettings
+    rows: int
+    base_url: str | None = None
+    budget: float | None = None
+    after: Round | None = None
+
+
 def _chosen(
-    settings: GenerationSettings, names: list[str], base_url: str | None
+    settings: GenerationSettings, names: list[str], base_url: str | None, judge: str | None
 ) -> GenerationSettings:
     """The project's settings with the models of the command line, if any."""
-    if names:
+    known = {choice.model: choice for choice in reversed(settings.all_models())}
+
+    def choice(name: str) -> ModelChoice:
         try:
-            models = [ModelChoice(model=name, base_url=base_url) for name in names]
+            found = known.get(name) or ModelChoice(model=name)
+            address = base_url or found.base_url
+            return ModelChoice.model_validate(found.model_dump() | {"base_url": address})
         except ValidationError as error:
             raise InvalidInput(
                 f"That model cannot be used: {describe(error)}.",
                 "An address starts with http:// or https://, such as http://localhost:8000/v1.",
             ) from error
-    elif base_url is None:
-        return settings
-    else:
-        models = [
-            model.model_copy(update={"base_url": base_url})
-            for model in settings.models
-            if model.model not in STAND_INS
-        ]
-    if not models:
-        raise InvalidInput(
-            f"{base_url} was given but no model.", "Name one with --model, as its server does."
-        )
-    return settings.model_copy(update={"models": models, "instruction_model": None})
+
+    changes: dict[str, object] = {}
+    if judge is not None:
+        aspects = settings.judge.aspects if settings.judge else "overall"
+        changes["judge"] = JudgeSettings(model=choice(judge), aspects=aspects)
+    if names or base_url is not None:
+        called = names or [m.model for m in settings.models if m.model not in STAND_INS]
+        if not called:
+            raise InvalidInput(
+                f"{base_url} was given but no model.", "Name one with --model, as its server does."
+            )
+        changes |= {"models": [choice(name) for name in called], "instruction_model": None}
+    return settings.model_copy(update=changes)
 
 
-def _generate(
-    store: Store, settings: Settings, chosen: GenerationSettings, rows: int, *, quiet: bool = False
-) -> RunSummary:
-    """Grow the project to ``rows`` samples with a progress bar, and bring its card up to date."""
+def _round(store: Store, number: int | None) -> Round | None:
+    if number is None:
+        return None
+    from pipeline.curation.rounds import open_round  # noqa: PLC0415 - slow import
+
+    return open_round(store, number)
+
+
+def _estimate(store: Store, settings: Settings, asked: _Asked) -> Estimate:
+    from pipeline.generation.estimate import estimate  # noqa: PLC0415 - slow import
+
+    return estimate(
+        store,
+        load_seed(store).seed,
+        asked.settings,
+        _access(settings, asked.base_url),
+        rows=asked.rows,
+        work=work_folder(store, settings),
+        after=asked.after,
+    )
+
+
+def _generate(store: Store, settings: Settings, asked: _Asked, *, quiet: bool = False) -> RunRecord:
+    """Grow the project as asked with a progress display, and bring its card up to date."""
     from pipeline.generation.run import generate as grow  # noqa: PLC0415 - slow import
 
-    access = ModelAccess(hf_token=settings.hf_token, api_key=settings.api_key)
     with growing(quiet=quiet) as show:
-        summary = grow(store, load_seed(store).seed, chosen, access, rows=rows, on_progress=show)
+        record = grow(
+            store,
+            load_seed(store).seed,
+            asked.settings,
+            _access(settings, asked.base_url),
+            rows=asked.rows,
+            work=work_folder(store, settings),
+            budget=asked.budget,
+            after=asked.after,
+            on_progress=show,
+        )
     _update_card(store)
-    return summary
+    return record
+
+
+def _access(settings: Settings, base_url: str | None) -> ModelAccess:
+    return ModelAccess(hf_token=settings.hf_token, api_key=settings.api_key)
 
 
 def _update_card(store: Store) -> None:

@@ -12,14 +12,18 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from pipeline.core.runs import RunRecord
     from pipeline.curation.coverage import Status
-    from pipeline.generation.run import RunSummary
+    from pipeline.generation.estimate import Estimate
+    from pipeline.generation.run import Progress
 
 _out: Final = Console()
 _err: Final = Console(stderr=True)
@@ -43,35 +47,130 @@ def fail(text: str) -> NoReturn:
 
 
 @contextmanager
-def growing(*, quiet: bool) -> Iterator[Callable[[RunSummary], None]]:
-    """Show a progress bar while samples grow; hands out what to call with each new state."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=_err, disable=quiet) as progress:
-        bar = progress.add_task("Growing samples", total=None, visible=False)
+def growing(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """Show how samples grow; hands out what to call with each new state."""
+    bar = Bar(TextColumn("Growing samples"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    task = bar.add_task("", total=None)
 
-        def show(state: RunSummary) -> None:
-            failed = f", {state.missing} failed" if state.missing else ""
-            progress.update(
-                bar,
-                total=state.wanted,
-                completed=state.samples + state.missing,
-                description=f"Growing samples{failed}",
-                visible=True,
-            )
+    def show(now: Progress) -> None:
+        record = now.record
+        bar.update(task, total=record.wanted, completed=record.samples + record.missing)
+        live.update(Group(bar, *map(Text, _progress_lines(now))))
 
+    if quiet:
+        yield lambda _: None
+        return
+    with Live(console=_err, refresh_per_second=5, transient=True) as live:
         yield show
 
 
-def show_summary(name: str, summary: RunSummary) -> None:
+def _progress_lines(now: Progress) -> Iterator[str]:
+    """What the bar cannot say, in one or two lines that fit a terminal."""
+    record = now.record
+    calls = f"{record.calls} calls" + (f" + {record.cached} kept" if record.cached else "")
+    parts = [
+        calls,
+        f"{_short(record.tokens_in)} tokens in, {_short(record.tokens_out)} out",
+        money(record),
+        f"{now.in_flight} of {now.limit} under way",
+    ]
+    if now.held > 1:
+        parts.append(f"asked to wait {duration(now.held)}")
+    if now.left is not None:
+        parts.append(f"about {duration(now.left)} left")
+    yield " · ".join(parts)
+    failed = [f"{one.count} {one.stage} {one.kind}" for one in record.failures[:4]]
+    dropped = [f"{count} dropped as {name}" for name, count in record.dropped.items()]
+    if failed or dropped:
+        yield "Failed: " + ", ".join([*failed, *dropped])
+
+
+def money(record: RunRecord) -> str:
+    """What a run cost, as far as that is known."""
+    if record.cost is None:
+        return "price unknown"
+    more = f" + {', '.join(record.unpriced)} at an unknown price" if record.unpriced else ""
+    return f"${record.cost:.4f}{more}" if record.cost < 1 else f"${record.cost:.2f}{more}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5_400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3_600:.1f} h"
+
+
+def _short(number: float) -> str:
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if number >= size:
+            return f"{number / size:.1f}{letter}"
+    return f"{number:.0f}"
+
+
+def show_run(name: str, record: RunRecord) -> None:
     """What a generation run did to the project ``name``."""
-    if not summary.wanted:
+    for warning in record.warnings:
+        say(f"Note: {warning}")
+    if not record.wanted:
         say(f"{name} has all the samples that were asked for; nothing to do.")
     else:
-        say(f"{summary.samples} samples added to {name} in run {summary.run_id}.")
-    for failure in summary.failures:
+        say(
+            f"{record.samples} samples added to {name} in run {record.run_id}: {record.calls} "
+            f"calls, {record.cached} answers kept from before, {money(record)}, "
+            f"{duration(record.seconds)}."
+        )
+    if record.other:
+        say(
+            f"{record.other} samples that were made from other words, models or prompts are kept "
+            "and do not count."
+        )
+    for failure in record.failures:
         say(f"{failure.count} x {failure.stage} failed ({failure.kind}): {failure.example}")
-    if summary.missing:
-        say(f"{summary.missing} samples are missing; the same command tries them again.")
+    if record.flags:
+        marks = ", ".join(f"{flag} {count}" for flag, count in record.flags.items())
+        say(f"Marked, and kept: {marks}.")
+    if record.dropped:
+        marks = ", ".join(f"{flag} {count}" for flag, count in record.dropped.items())
+        say(f"Dropped, as the settings ask: {marks}.")
+    if record.state == "stopped":
+        say(f"Stopped: {record.why} The same command goes on from there.")
+    elif record.missing:
+        say(f"{record.missing} samples are missing; the same command tries them again.")
+
+
+def show_estimate(name: str, expected: Estimate) -> None:
+    """What a run would take."""
+    if not expected.rows:
+        say(f"{name} has all the samples that were asked for; nothing to do.")
+        return
+
+    def between(low: float, high: float, write: Callable[[float], str]) -> str:
+        return write(low) if write(low) == write(high) else f"{write(low)} to {write(high)}"
+
+    table = Table(box=SIMPLE_HEAD, show_header=False)
+    cost = expected.cost
+    rows = {
+        "samples to add": str(expected.rows),
+        "calls": between(expected.calls.low, expected.calls.high, _short),
+        "tokens in": between(expected.tokens_in.low, expected.tokens_in.high, _short),
+        "tokens out": between(expected.tokens_out.low, expected.tokens_out.high, _short),
+        "cost": between(cost.low, cost.high, lambda dollars: f"${dollars:.2f}")
+        if cost
+        else f"unknown: no price for {', '.join(expected.unpriced)} in project.json",
+        "time": between(expected.seconds.low, expected.seconds.high, duration),
+    }
+    for label, text in rows.items():
+        table.add_row(label, Text(text))
+    _out.print(table)
+    spent = "" if expected.spent is None else f" for ${expected.spent:.4f}"
+    say(
+        f"Judged from {expected.sampled} samples that were tried{spent}; their answers are kept, "
+        "and the run does not pay for them again."
+    )
+    for failure in expected.failures:
+        say(f"Failed while trying: {failure}")
 
 
 def show_status(name: str, state: Status) -> None:

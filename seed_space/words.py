@@ -12,7 +12,8 @@ from pipeline.core.errors import SeedbedError
 from pipeline.core.schema import STAND_INS, Cell, GenerationSettings, ModelChoice, Sample, Seed
 from pipeline.core.settings import Settings
 from pipeline.generation.chain import Failure
-from pipeline.generation.prompting import Messages, answer_messages, instruction_messages
+from pipeline.generation.known import Origin
+from pipeline.generation.prompting import Messages, Prompts
 from pipeline.web.markup import to_html
 from pipeline.web.serve import error_note
 from seed_space.changes import Change
@@ -97,13 +98,16 @@ def card(sample: Sample, seed: Seed, settings: GenerationSettings) -> str:
         for index, completion in enumerate(sample.completions)
     )
     cell = Cell(topic=sample.topic, perspective=sample.perspective)
+    prompts, origin = Prompts(seed), Origin.of(sample)
+    number = origin.ask + 1 if origin else 1
+    asked = prompts.instructions(cell, settings.instructions_per_call, [], number)
     return (
         f'<p class="where">{html.escape(sample.topic)} · {html.escape(sample.perspective)}</p>'
         f'<h3 class="label">Instruction <span class="model">{html.escape(writer)}</span></h3>'
         f'<div class="sb-prose instruction">{to_html(sample.instruction)}</div>{answers}'
         "<details><summary>The exact messages that were sent</summary>"
-        f"<h4>To write the instruction</h4>{_messages(instruction_messages(seed, cell, 1, []))}"
-        f"<h4>To answer it</h4>{_messages(answer_messages(seed, cell, sample.instruction))}"
+        f"<h4>To write the instruction</h4>{_messages(asked)}"
+        f"<h4>To answer it</h4>{_messages(prompts.answer(cell, sample.instruction))}"
         "</details>"
     )
 

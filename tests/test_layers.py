@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "annotate_space": {"annotate_space", "pipeline.core", "pipeline.web"},
     "pipeline.local": {"pipeline.core"},
     "pipeline.deploy": {"pipeline.core"},
-    "pipeline.terminal": {"pipeline.curation", "pipeline.generation"},
+    "pipeline.terminal": {"pipeline.core", "pipeline.curation", "pipeline.generation"},
     "pipeline.cli": {
         "pipeline.core",
         "pipeline.generation",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.core import checks, layout
 from pipeline.core.errors import Conflict, FileMissing, ProjectNotFound
 from pipeline.core.feedback import Feedback, Parsed, parse
-from pipeline.core.schema import Project, Seed
+from pipeline.core.schema import Project, Seed, stable_id
 from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Store, git_oid
 from pipeline.core.store_folder import FolderStore
@@ -34,6 +35,15 @@ def open_store(settings: Settings, *, token: str | None = None) -> Store:
     if settings.project.startswith((".", "/", "~")):
         return FolderStore(settings.project)
     return HubStore(settings.project, token=token or settings.hf_token, hub=settings.hub)
+
+
+def work_folder(store: Store, settings: Settings) -> Path:
+    """Where working files of a project go on this machine; never part of the dataset."""
+    if isinstance(store, FolderStore):
+        return store.work_folder
+    # The digest keeps apart projects whose names differ only in what a file name cannot hold.
+    name = f"{layout.safe_name(store.name)}-{stable_id(settings.hub, store.name)}"
+    return settings.work_dir / name
 
 
 def require_project(store: Store) -> None:

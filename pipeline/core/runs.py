@@ -46,6 +46,7 @@ class RunRecord(BaseModel):
         updated_at: ISO 8601, UTC.
         seconds: How long it ran.
         settings: The generation settings in full; they hold no credentials.
+        other: Samples of the project that do not count: made from other words, models or prompts.
         wanted: Samples that were missing at the start.
         samples: Samples made.
         missing: Samples given up; with ``samples`` they sum to ``wanted`` once a run is finished.
@@ -74,6 +75,7 @@ class RunRecord(BaseModel):
     updated_at: str
     seconds: float = 0.0
     settings: dict[str, Any] = Field(default_factory=dict)
+    other: int = 0
     wanted: int = 0
     samples: int = 0
     missing: int = 0

@@ -230,6 +230,12 @@ class GenerationSettings(BaseModel):
         """The model that writes completion ``index``; models take turns."""
         return self.models[index % len(self.models)]
 
+    def all_models(self) -> list[ModelChoice]:
+        """Every model that is called, each choice once."""
+        answering = [self.for_completion(index) for index in range(self.completions)]
+        judging = [self.judge.model] if self.judge else []
+        return list(dict.fromkeys([self.for_instructions(), *answering, *judging]))
+
 
 Task = Literal["thumbs", "pairwise"]
 

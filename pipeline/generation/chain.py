@@ -1,16 +1,24 @@
-"""The chain of one sample: an instruction is written, then answered by each model in turn."""
+"""The chain of one sample; each part runs only if the settings ask for it.
+
+An instruction is written and evolved, answered by each model in turn, the answers are evolved, and
+all of them are judged.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+import random
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
-from pipeline.core.errors import ModelUnavailable
+from pipeline.core.errors import InvalidInput, ModelUnavailable
 from pipeline.core.feedback import now
+from pipeline.core.rounds import Round
 from pipeline.core.schema import (
+    STAND_INS,
     Cell,
     Completion,
     GenerationSettings,
@@ -24,10 +32,26 @@ from pipeline.generation import prompting
 from pipeline.generation.access import ModelAccess
 from pipeline.generation.bases import Pipeline
 from pipeline.generation.chat import CallFailed
-from pipeline.generation.llm import ChatLLM, open_llm
+from pipeline.generation.known import Origin
+from pipeline.generation.llm import ChatLLM, Shared, open_llm
+from pipeline.generation.parsing import Rating
 from pipeline.generation.planning import fingerprint
 from pipeline.generation.standin import StandIn
-from pipeline.generation.tasks import Answer, WriteInstructions
+from pipeline.generation.tasks import (
+    Answer,
+    ChainTask,
+    EvolveCompletion,
+    EvolveInstruction,
+    Judge,
+    Unreadable,
+    WriteInstructions,
+)
+
+ASPECTS: Final = {
+    "overall": ("overall",),
+    "ultrafeedback": ("instruction_following", "truthfulness", "honesty", "helpfulness"),
+}
+"""What each kind of judgement asks for, one call an aspect."""
 
 _HOPELESS_IN_A_ROW: Final = 3
 """Failures that will not pass, such as a refused key, until the endpoint is given up."""
@@ -38,7 +62,7 @@ _FAILURES_IN_A_ROW: Final = 50
 _HOTTER: Final = 0.1
 """Added to the temperature, for each time the same model is asked the same once more."""
 
-Stage = Literal["instruction", "completion"]
+Stage = Literal["instruction", "evolution", "completion", "judge", "quality"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +72,8 @@ class Failure:
     Attributes:
         cell: Where.
         stage: In which step of the chain.
-        kind: What went wrong, as failures are counted.
+        kind: What went wrong, as failures are counted; at stage ``quality`` the flag for which
+            the settings do not keep a row.
         reason: One sentence for a person.
         rows: Samples that are missing because of it; 0 when the sample exists all the same.
     """
@@ -64,13 +89,11 @@ class Failure:
         return replace(self, rows=rows)
 
 
-@dataclass(slots=True)
-class Usage:
-    """What a run has asked of models so far; a server that counts no tokens adds none."""
+class _Model(NamedTuple):
+    """Who does one step."""
 
-    calls: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
+    choice: ModelChoice
+    llm: ChatLLM | StandIn
 
 
 @dataclass(slots=True)
@@ -80,93 +103,118 @@ class _Health:
     hopeless: CallFailed | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What samples are made of.
+
+    Attributes:
+        seed: What the expert wrote.
+        settings: Models, parameters and the parts of the chain.
+        run_id: On each row.
+        after: The round that builds on votes, if it is one.
+    """
+
+    seed: Seed
+    settings: GenerationSettings
+    run_id: str
+    after: Round | None = None
+
+
 class Chain:
-    """Runs the chain of any number of samples, at most ``settings.concurrency`` calls at a time.
+    """Runs the chain of any number of samples; how many at once is up to ``shared.traffic``.
 
     Raises:
         NotSignedIn: A credential is missing or unusable.
-        InvalidInput: The address of a model is not one.
+        InvalidInput: The address of a model is not one, or the stand-in is to do what only a
+            language model can.
     """
 
-    def __init__(
-        self, seed: Seed, settings: GenerationSettings, access: ModelAccess, run_id: str
-    ) -> None:
-        self.usage = Usage()
-        self.concurrency = settings.concurrency
+    def __init__(self, job: Job, access: ModelAccess, shared: Shared) -> None:
+        settings = job.settings
         self.instructions_per_call = settings.instructions_per_call
         self.writer = settings.for_instructions().model
-        self._seed = seed
+        self.width = settings.concurrency
+        self._job = job
         self._settings = settings
-        self._run_id = run_id
-        self._fingerprint = fingerprint(seed, settings)
-        self._calls = asyncio.Semaphore(settings.concurrency)
-        self._llms: dict[tuple[str, str | None], ChatLLM | StandIn] = {}
+        self._access = access
+        self._shared = shared
+        self._fingerprint = fingerprint(job.seed, settings, job.after)
+        self._prompts = prompting.Prompts(job.seed, job.after)
+        self._models: dict[ModelChoice, ChatLLM | StandIn] = {}
         self._health: dict[tuple[str, str | None], _Health] = {}
-        # distilabel Tasks belong to a pipeline; this one keeps them out of any that is running.
-        home = Pipeline()
-        self._writing = settings.for_instructions()
-        self._write = WriteInstructions(
-            name="write_instructions",
-            llm=self._llm(self._writing, access),
-            seed=seed,
-            pipeline=home,
-        )
-        self._answers = [
-            Answer(
-                name=f"answer_{index}",
-                llm=self._llm(settings.for_completion(index), access),
-                seed=seed,
-                pipeline=home,
-            )
-            for index in range(settings.completions)
+        self._writing = self._model(settings.for_instructions())
+        self._answering = [
+            self._model(settings.for_completion(index)) for index in range(settings.completions)
         ]
-        for task in (self._write, *self._answers):
-            task.load()
+        self._judging = self._model(settings.judge.model) if settings.judge else None
+        _require_language_models(settings)
+        # distilabel Tasks belong to a pipeline; this one keeps them out of any that is running.
+        self._home = Pipeline()
+        self._tasks: dict[tuple[type[ChainTask], ModelChoice], ChainTask] = {}
 
-    async def write(self, cell: Cell, count: int, avoid: Sequence[str], again: int) -> list[str]:
-        """Ask for ``count`` instructions that are none of ``avoid``; fewer may come.
-
-        ``again`` numbers the repetitions of a request that brought nothing new.
+    async def write(self, cell: Cell, number: int, avoid: Sequence[str]) -> list[str]:
+        """The instructions of call ``number`` of a cell, counted from 0; fewer may come than asked.
 
         Raises:
             CallFailed: The call failed.
             ModelUnavailable: The endpoint is of no use at all.
         """
-        row = {**cell.model_dump(), "count": count, "avoid": list(avoid)}
-        output = await self._call(self._write, row, _sampling(self._writing, again), self._writing)
+        row = self._written_row(cell, number, avoid)
+        output = await self._ask(WriteInstructions, self._writing, "instruction", row)
         found: list[str] = output["instructions"]
-        return found
+        return found[: self.instructions_per_call]
 
-    async def answer(self, cell: Cell, instruction: str) -> list[Sample | Failure]:
-        """Answer one instruction: the sample, if there is an answer, and what failed.
+    def has_written(self, cell: Cell, number: int, avoid: Sequence[str]) -> bool:
+        """Tell whether ``write`` would take its answer from an earlier run."""
+        task = self._task(WriteInstructions, self._writing)
+        messages = task.format_input(self._written_row(cell, number, avoid))
+        llm = self._writing.llm
+        return isinstance(llm, StandIn) or llm.knows(messages, **_sampling(self._writing.choice))
+
+    async def answer(
+        self, cell: Cell, origin: Origin, instruction: str
+    ) -> tuple[Sample | None, list[Failure]]:
+        """Carry one instruction through the rest of the chain.
+
+        Returns:
+            The sample, unless it has no completion, and what failed. Without a sample, the first
+            failure says that a row is missing.
 
         Raises:
             ModelUnavailable: An endpoint is of no use at all.
         """
+        failures: list[Failure] = []
+        instruction, lineage = await self._evolve(cell, instruction, failures)
         sample_id = stable_id(
             "instruction", cell.topic, cell.perspective, instruction, self._fingerprint
         )
-        indexes = range(self._settings.completions)
-        tried = await asyncio.gather(
-            *(self._complete(cell, instruction, sample_id, i, self._round(i)) for i in indexes)
-        )
-        kept: list[Completion] = []
-        failures: list[Failure] = []
-        for index, result in enumerate(tried):
-            if isinstance(result, Completion) and _repeats(result, kept):
-                again = self._round(index) + self._settings.completions
-                result = await self._complete(cell, instruction, sample_id, index, again)  # noqa: PLW2901
-            if isinstance(result, Failure):
-                failures.append(result)
-            elif _repeats(result, kept):
-                reason = f"{result.model} gave the same answer twice."
-                failures.append(Failure(cell, "completion", "duplicate", reason))
-            else:
-                kept.append(result)
-        if not kept:
+        completions = await self._complete_all(cell, instruction, sample_id, failures)
+        if not completions:
             first_failure, *others = failures
-            return [first_failure.losing(1), *others]
-        return [self._sample(cell, instruction, sample_id, kept), *failures]
+            return None, [first_failure.losing(1), *others]
+        if self._judging:
+            completions = await self._judge(
+                self._judging, cell, instruction, sample_id, completions, failures
+            )
+        sample = Sample(
+            sample_id=sample_id,
+            system=self._prompts.answer_system(cell),
+            instruction=instruction,
+            completions=tuple(completions),
+            topic=cell.topic,
+            perspective=cell.perspective,
+            lineage=(
+                f"cell:{cell.topic}|{cell.perspective}",
+                str(origin),
+                *([f"round:{self._job.after.number}"] if self._job.after else []),
+                f"written by:{self.writer}",
+                *lineage,
+            ),
+            run_id=self._job.run_id,
+            fingerprint=self._fingerprint,
+            created_at=now(),
+        )
+        return sample, failures
 
     def hopeless(self) -> ModelUnavailable | None:
         """Why nothing can come of this, if an endpoint never answered for a reason that stays."""
@@ -177,86 +225,207 @@ class Chain:
 
     async def aclose(self) -> None:
         """Close the connections to all models."""
-        for llm in self._llms.values():
+        for llm in self._models.values():
             await llm.aclose()
 
-    def _llm(self, choice: ModelChoice, access: ModelAccess) -> ChatLLM | StandIn:
-        key = (choice.model, choice.base_url)
-        if key not in self._llms:
-            self._llms[key] = open_llm(choice, self._seed, access, self._settings.timeout)
-            self._health[key] = _Health()
-        return self._llms[key]
+    async def _evolve(
+        self, cell: Cell, instruction: str, failures: list[Failure]
+    ) -> tuple[str, list[str]]:
+        """EvolInstruct (Xu et al. 2023, arXiv:2304.12244): each step in one way, parents recorded.
 
-    def _round(self, index: int) -> int:
-        """How many times the model of completion ``index`` is asked the same before it."""
-        return index // len(self._settings.models)
+        A step that fails leaves the instruction as it was.
+        """
+        lineage = []
+        for way in _ways("instruction", instruction, self._settings.evolve_instructions):
+            row = {**cell.model_dump(), "instruction": instruction, "way": way}
+            try:
+                output = await self._ask(EvolveInstruction, self._writing, "evolution", row)
+            except CallFailed as error:
+                failures.append(Failure(cell, "evolution", error.kind, error.problem))
+                continue
+            lineage.append(f"evolved ({way}) from:{instruction}")
+            instruction = output["evolved"]
+        return instruction, lineage
 
-    async def _complete(
-        self, cell: Cell, instruction: str, sample_id: str, index: int, variation: int
-    ) -> Completion | Failure:
-        choice = self._settings.for_completion(index)
-        parameters = _sampling(choice, variation)
+    async def _complete_all(
+        self, cell: Cell, instruction: str, sample_id: str, failures: list[Failure]
+    ) -> list[Completion]:
+        """Every model's completion, followed by its evolved ones; no two say the same."""
+        lines = await asyncio.gather(
+            *(
+                self._complete_and_evolve(cell, instruction, sample_id, index)
+                for index in range(self._settings.completions)
+            )
+        )
+        kept: list[Completion] = []
+        for index, (made, failed) in enumerate(lines):
+            failures += failed
+            if made and _repeats(made[0], kept):
+                variation = self._round(index) + self._settings.completions
+                made, failed = await self._complete_and_evolve(  # noqa: PLW2901
+                    cell, instruction, sample_id, index, variation
+                )
+                failures += failed
+            for completion in made:
+                if _repeats(completion, kept):
+                    reason = f"{completion.model} gave the same answer twice."
+                    failures.append(Failure(cell, "completion", "duplicate", reason))
+                else:
+                    kept.append(completion)
+        return kept
+
+    async def _complete_and_evolve(
+        self,
+        cell: Cell,
+        instruction: str,
+        sample_id: str,
+        index: int,
+        variation: int | None = None,
+    ) -> tuple[list[Completion], list[Failure]]:
+        """One completion, and EvolQuality (Liu et al. 2023, arXiv:2312.15685) from it on."""
+        model = self._answering[index]
+        parameters = _sampling(model.choice, self._round(index) if variation is None else variation)
         row = {**cell.model_dump(), "instruction": instruction}
-        try:
-            output = await self._call(self._answers[index], row, parameters, choice)
-        except CallFailed as error:
-            return Failure(cell, "completion", error.kind, error.problem)
-        if output["completion"] is None:
-            reason = f"{choice.model} thought but gave no answer; raise max_tokens."
-            return Failure(cell, "completion", "empty", reason)
-        return Completion(
-            completion_id=stable_id(sample_id, index, choice.model),
-            text=output["completion"],
-            model=choice.model,
-            parameters=json.dumps(parameters, sort_keys=True),
-            finish_reason=output["finish_reason"],
-            tokens_in=output["tokens_in"],
-            tokens_out=output["tokens_out"],
-        )
+        ways = _ways("completion", f"{sample_id} {index}", self._settings.evolve_completions)
+        made: list[Completion] = []
+        for step, way in enumerate([None, *ways]):
+            kind: type[ChainTask] = EvolveCompletion if way else Answer
+            stage: Stage = "evolution" if way else "completion"
+            if way:
+                row |= {"completion": made[-1].text, "way": way}
+            try:
+                output = await self._ask(kind, model, stage, row, parameters)
+            except CallFailed as error:
+                return made, [Failure(cell, stage, error.kind, error.problem)]
+            if output["completion"] is None:
+                reason = f"{model.choice.model} thought but gave no answer; raise max_tokens."
+                return made, [Failure(cell, stage, "empty", reason)]
+            made.append(
+                Completion(
+                    completion_id=stable_id(sample_id, index, model.choice.model, step)
+                    if step
+                    else stable_id(sample_id, index, model.choice.model),
+                    text=output["completion"],
+                    model=model.choice.model,
+                    parameters=json.dumps(
+                        parameters | ({"evolved": way} if way else {}), sort_keys=True
+                    ),
+                    finish_reason=output["finish_reason"],
+                    tokens_in=output["tokens_in"],
+                    tokens_out=output["tokens_out"],
+                    evolved_from=made[-1].completion_id if way else None,
+                )
+            )
+        return made, []
 
-    def _sample(
-        self, cell: Cell, instruction: str, sample_id: str, completions: Sequence[Completion]
-    ) -> Sample:
-        return Sample(
-            sample_id=sample_id,
-            system=prompting.answer_system(self._seed, cell),
-            instruction=instruction,
-            completions=tuple(completions),
-            topic=cell.topic,
-            perspective=cell.perspective,
-            lineage=(f"cell:{cell.topic}|{cell.perspective}", f"written by:{self._writing.model}"),
-            run_id=self._run_id,
-            fingerprint=self._fingerprint,
-            created_at=now(),
+    async def _judge(
+        self,
+        judge: _Model,
+        cell: Cell,
+        instruction: str,
+        sample_id: str,
+        completions: Sequence[Completion],
+        failures: list[Failure],
+    ) -> list[Completion]:
+        """The completions with the judge's ratings; without any if one aspect failed."""
+        settings = self._settings.judge
+        if settings is None:
+            return list(completions)
+        aspects = ASPECTS[settings.aspects]
+        judged = await asyncio.gather(
+            *(
+                self._rate(judge, cell, instruction, sample_id, completions, aspect)
+                for aspect in aspects
+            )
         )
+        found: dict[str, Mapping[str, Rating]] = {}
+        for aspect, ratings in zip(aspects, judged, strict=True):
+            if isinstance(ratings, Failure):
+                failures.append(ratings)
+            else:
+                found[aspect] = ratings
+        if len(found) < len(aspects):
+            return list(completions)
+        return [_rated(completion, found) for completion in completions]
+
+    async def _rate(
+        self,
+        judge: _Model,
+        cell: Cell,
+        instruction: str,
+        sample_id: str,
+        completions: Sequence[Completion],
+        aspect: str,
+    ) -> Mapping[str, Rating] | Failure:
+        """Ratings in one aspect by completion id; the order shown is random, the same each time."""
+        shown = list(completions)
+        random.Random(f"{sample_id} {aspect}").shuffle(shown)  # noqa: S311 - no secret
+        labels = {chr(ord("A") + place): completion for place, completion in enumerate(shown)}
+        row = {
+            **cell.model_dump(),
+            "instruction": instruction,
+            "answers": [(label, completion.text) for label, completion in labels.items()],
+            "aspect": aspect,
+        }
+        try:
+            output = await self._ask(Judge, judge, "judge", row)
+        except CallFailed as error:
+            return Failure(cell, "judge", error.kind, error.problem)
+        return {labels[label].completion_id: r for label, r in output["ratings"].items()}
+
+    async def _ask(
+        self,
+        kind: type[ChainTask],
+        model: _Model,
+        stage: Stage,
+        row: dict[str, Any],
+        parameters: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """One task on one row, as the task's own ``process`` would do it, but awaitable.
+
+        A reply that is not in the form asked for is sent back once. If that does not help, neither
+        reply is kept for later runs.
+        """
+        task = self._task(kind, model)
+        parameters = _sampling(model.choice) if parameters is None else parameters
+        messages = task.format_input(row)
+        output = await self._call(model, messages, parameters, stage)
+        try:
+            return {**task.format_output(output["text"], row), **output}
+        except Unreadable as error:
+            again = prompting.mend_messages(messages, output["text"], str(error))
+        output = await self._call(model, again, parameters, stage)
+        try:
+            return {**task.format_output(output["text"], row), **output}
+        except Unreadable as error:
+            if isinstance(model.llm, ChatLLM):
+                model.llm.forget(messages, **parameters)
+                model.llm.forget(again, **parameters)
+            raise CallFailed(
+                "unreadable",
+                f"{model.choice.model} twice gave a reply that cannot be read: {error}.",
+                "Choose a model that follows instructions better for this step.",
+            ) from error
 
     async def _call(
         self,
-        task: WriteInstructions | Answer,
-        row: dict[str, Any],
+        model: _Model,
+        messages: prompting.Messages,
         parameters: dict[str, Any],
-        choice: ModelChoice,
+        stage: Stage,
     ) -> dict[str, Any]:
-        """One task on one row, as the task's own ``process`` would do it, but awaitable."""
-        health = self._health[choice.model, choice.base_url]
-        messages = task.format_input(row)
-        async with self._calls:
-            self.usage.calls += 1
-            try:
-                generated = await task.llm.agenerate(messages, **parameters)
-            except CallFailed as error:
-                self._note(health, error)
-                raise
+        health = self._health[_key(model.choice)]
+        try:
+            generated = await model.llm.agenerate(messages, stage=stage, **parameters)
+        except CallFailed as error:
+            self._note(health, error)
+            raise
         health.answered, health.failed_in_a_row = True, 0
-        tokens_in = generated["statistics"]["input_tokens"][0]
-        tokens_out = generated["statistics"]["output_tokens"][0]
-        self.usage.tokens_in += tokens_in or 0
-        self.usage.tokens_out += tokens_out or 0
         return {
-            **task.format_output(generated["generations"][0], row),
+            "text": generated["generations"][0],
             "finish_reason": generated["finish_reason"][0],
-            "tokens_in": tokens_in,
-            "tokens_out": tokens_out,
+            "tokens_in": generated["statistics"]["input_tokens"][0],
+            "tokens_out": generated["statistics"]["output_tokens"][0],
         }
 
     def _note(self, health: _Health, error: CallFailed) -> None:
@@ -273,6 +442,89 @@ class Chain:
         if health.failed_in_a_row >= limit:
             raise _final(error) from error
 
+    def _model(self, choice: ModelChoice) -> _Model:
+        if choice not in self._models:
+            self._models[choice] = open_llm(
+                choice, self._job.seed, self._access, self._settings.timeout, self._shared
+            )
+            self._health.setdefault(_key(choice), _Health())
+        return _Model(choice, self._models[choice])
+
+    def _task(self, kind: type[ChainTask], model: _Model) -> ChainTask:
+        key = kind, model.choice
+        if key not in self._tasks:
+            name = f"{kind.__name__.lower()}_{len(self._tasks)}"
+            task = kind(name=name, llm=model.llm, prompts=self._prompts, pipeline=self._home)
+            task.load()
+            self._tasks[key] = task
+        return self._tasks[key]
+
+    def _written_row(self, cell: Cell, number: int, avoid: Sequence[str]) -> dict[str, Any]:
+        return {
+            **cell.model_dump(),
+            "count": self.instructions_per_call,
+            "avoid": list(avoid),
+            "number": number + 1,
+        }
+
+    def _round(self, index: int) -> int:
+        """How many times the model of completion ``index`` is asked the same before it."""
+        return index // len(self._settings.models)
+
+
+def warnings(settings: GenerationSettings) -> Iterator[str]:
+    """What whoever starts a run should know about its settings."""
+    if settings.judge:
+        judge = settings.judge.model.model
+        if judge in {settings.for_completion(i).model for i in range(settings.completions)}:
+            yield (
+                f"{judge} judges its own completions; models prefer their own text, so choose "
+                "another judge."
+            )
+
+
+def _require_language_models(settings: GenerationSettings) -> None:
+    """Refuse to let the stand-in do what it cannot: rewrite or judge."""
+    answering = [settings.for_completion(index) for index in range(settings.completions)]
+    asked: list[tuple[str, Sequence[ModelChoice]]] = [
+        ("judge", [settings.judge.model] if settings.judge else []),
+        ("evolve_instructions", [settings.for_instructions()] * bool(settings.evolve_instructions)),
+        ("evolve_completions", answering * bool(settings.evolve_completions)),
+    ]
+    for name, choices in asked:
+        if any(choice.model in STAND_INS for choice in choices):
+            raise InvalidInput(
+                f"{name} needs a language model, and {STAND_INS[0].rpartition('-')[0]} is none.",
+                "Choose a model for it in project.json, or switch it off.",
+            )
+
+
+def _rated(completion: Completion, found: Mapping[str, Mapping[str, Rating]]) -> Completion:
+    """The mean over the aspects, and each one's rationale."""
+    ratings = {aspect: by_id[completion.completion_id] for aspect, by_id in found.items()}
+    one_only = len(ratings) == 1
+    said = [
+        rating.rationale if one_only else f"{aspect} {rating.rating}: {rating.rationale}"
+        for aspect, rating in ratings.items()
+    ]
+    return completion.model_copy(
+        update={
+            "judge_rating": statistics.fmean(rating.rating for rating in ratings.values()),
+            "judge_rationale": "\n".join(said),
+        }
+    )
+
+
+def _ways(what: Literal["instruction", "completion"], of: str, count: int) -> list[str]:
+    """``count`` ways to rewrite, in an order that depends on what is rewritten alone."""
+    names = prompting.evolutions(what)
+    random.Random(f"{what} {of}").shuffle(names)  # noqa: S311 - no secret
+    return names[:count]
+
+
+def _key(choice: ModelChoice) -> tuple[str, str | None]:
+    return choice.model, choice.base_url
+
 
 def _final(error: CallFailed) -> ModelUnavailable:
     return ModelUnavailable(error.problem, error.next_step)
@@ -282,7 +534,7 @@ def _repeats(completion: Completion, kept: Sequence[Completion]) -> bool:
     return any(normalized(completion.text) == normalized(other.text) for other in kept)
 
 
-def _sampling(choice: ModelChoice, variation: int) -> dict[str, Any]:
+def _sampling(choice: ModelChoice, variation: int = 0) -> dict[str, Any]:
     """What is sent besides the messages.
 
     A model that is asked the same again gets another ``seed`` and is made a little hotter, for

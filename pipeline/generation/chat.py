@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,6 +22,9 @@ import httpx2
 
 from pipeline.core.errors import ModelUnavailable
 from pipeline.generation.access import Endpoint
+from pipeline.generation.cache import Reply
+from pipeline.generation.ledger import Bill
+from pipeline.generation.traffic import Lane
 
 Kind = Literal[
     "unreachable",
@@ -32,13 +37,14 @@ Kind = Literal[
     "timeout",
     "malformed",
     "empty",
+    "unreadable",
 ]
 
 _HOPELESS: Final[frozenset[Kind]] = frozenset({"unreachable", "refused", "not found"})
 _RETRIES: Final[dict[Kind, int]] = {
     "unreachable": 2,
     "dropped": 5,
-    "rate limited": 5,
+    "rate limited": 8,
     "server error": 5,
     "malformed": 5,
     "empty": 1,
@@ -69,72 +75,105 @@ class CallFailed(ModelUnavailable):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What a model answered; the text is never blank. Tokens are None where it did not count."""
-
-    text: str
-    finish_reason: str | None
-    tokens_in: int | None
-    tokens_out: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Patience:
     """How long to keep trying, in seconds.
 
     Attributes:
         timeout: For one attempt, from connecting to the last byte.
         first_wait: Before the first retry; doubled each time, and jittered.
-        longest_wait: What no single wait exceeds, whatever ``Retry-After`` says.
+        longest_wait: What no wait of our own choice exceeds.
+        longest_asked: The longest ``Retry-After`` that is waited for; a longer one is a failure.
     """
 
     timeout: float = 120.0
     first_wait: float = 0.5
     longest_wait: float = 30.0
+    longest_asked: float = 900.0
 
-    def wait(self, attempt: int, retry_after: float | None) -> float:
+    def wait(self, attempt: int) -> float:
         """Seconds before retry number ``attempt``, counted from 0."""
         backoff = self.first_wait * 2.0**attempt * _jitter.uniform(0.5, 1.5)
-        return min(max(backoff, retry_after or 0.0), self.longest_wait)
+        return min(backoff, self.longest_wait)
 
 
 class ChatClient:
-    """Asks one endpoint; belongs to the event loop it is first used in."""
+    """Asks one endpoint, by way of ``lane``; belongs to the event loop it is first used in."""
 
-    def __init__(self, endpoint: Endpoint, patience: Patience) -> None:
+    def __init__(self, endpoint: Endpoint, patience: Patience, lane: Lane) -> None:
         self._endpoint = endpoint
         self._patience = patience
+        self._lane = lane
         headers = {"User-Agent": "seedbed"}
         if endpoint.key is not None:
             headers["Authorization"] = f"Bearer {endpoint.key}"
-        # Calls are limited by whoever makes them; a second limit here would only hide the queue.
+        # The lane limits the calls; a second limit here would only hide the queue.
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
         self._http = httpx2.AsyncClient(headers=headers, limits=limits, timeout=patience.timeout)
 
     async def ask(
-        self, messages: Sequence[Mapping[str, str]], parameters: Mapping[str, Any]
+        self,
+        messages: Sequence[Mapping[str, str]],
+        parameters: Mapping[str, Any],
+        account: Callable[[], AbstractAsyncContextManager[Bill]],
+        tokens: int,
     ) -> Reply:
-        """Send ``messages`` and wait for the answer.
+        """Send ``messages`` and wait for the answer, which is never blank.
+
+        Args:
+            messages: The conversation.
+            parameters: Sampling parameters.
+            account: Opens the bill of each attempt.
+            tokens: What prompt and answer take together, roughly.
 
         Raises:
             CallFailed: No answer worth keeping came.
+            BudgetSpent: The budget does not allow another attempt.
         """
         body = {"model": self._endpoint.model, "messages": list(messages), **parameters}
         attempt = 0
         while True:
             try:
-                return await self._ask_once(body)
+                async with account() as bill, self._lane.slot(tokens):
+                    return await self._attempt(body, bill, tokens)
             except CallFailed as error:
                 if attempt >= _RETRIES.get(error.kind, 0):
                     raise
-                await asyncio.sleep(self._patience.wait(attempt, error.retry_after))
-                attempt += 1
+                asked = error.retry_after or 0.0
+                if asked > self._patience.longest_asked:
+                    raise
+                if asked < self._patience.first_wait:
+                    await asyncio.sleep(self._patience.wait(attempt))
+                attempt += 1  # the lane is held for as long as was asked
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
 
-    async def _ask_once(self, body: dict[str, Any]) -> Reply:
+    async def _attempt(self, body: dict[str, Any], bill: Bill, tokens: int) -> Reply:
+        began = time.monotonic()
+        try:
+            reply = await self._ask_once(body, began)
+        except CallFailed as error:
+            bill.lost = error.kind in ("timeout", "dropped", "malformed")
+            if error.kind == "rate limited":
+                self._lane.refused()
+            if error.retry_after is not None:
+                self._lane.hold(min(error.retry_after, self._patience.longest_asked))
+            raise
+        bill.pay(reply.tokens_in, reply.tokens_out, reply.seconds)
+        counted = reply.tokens_in is not None and reply.tokens_out is not None
+        used = (reply.tokens_in or 0) + (reply.tokens_out or 0) if counted else None
+        self._lane.answered(reply.seconds, tokens, used)
+        if not reply.text.strip():
+            end = self._endpoint
+            raise CallFailed(
+                "empty",
+                f"{end.model} at {end.name} gave an empty answer.",
+                "Raise max_tokens if the model thinks before it answers, or choose another model.",
+            )
+        return reply
+
+    async def _ask_once(self, body: dict[str, Any], began: float) -> Reply:
         name = self._endpoint.name
         try:
             # The client's own time-out is for silence; this one also ends an answer that drips.
@@ -171,7 +210,7 @@ class ChatClient:
                 f"{name} answers {self._endpoint.model} with a web page.",
                 "Give the address of the server's API as base_url; it often ends in /v1.",
             )
-        return self._read(response.content)
+        return self._read(response.content, time.monotonic() - began)
 
     def _refusal(self, response: httpx2.Response) -> CallFailed:
         status, end = response.status_code, self._endpoint
@@ -210,7 +249,7 @@ class ChatClient:
             "Check base_url, max_tokens and the sampling parameters of this model.",
         )
 
-    def _read(self, content: bytes) -> Reply:
+    def _read(self, content: bytes, seconds: float) -> Reply:
         end = self._endpoint
         try:
             body = json.loads(content)
@@ -224,12 +263,6 @@ class ChatClient:
                 f"{self._told(_message(content)) or type(e).__name__}.",
                 "Check that base_url is that of an OpenAI-compatible server.",
             ) from e
-        if not text.strip():
-            raise CallFailed(
-                "empty",
-                f"{end.model} at {end.name} gave an empty answer.",
-                "Raise max_tokens if the model thinks before it answers, or choose another model.",
-            )
         usage = body.get("usage")
         usage = usage if isinstance(usage, dict) else {}
         reason = choice.get("finish_reason")
@@ -238,6 +271,7 @@ class ChatClient:
             reason if isinstance(reason, str) else None,
             _count(usage.get("prompt_tokens")),
             _count(usage.get("completion_tokens")),
+            seconds,
         )
 
     def _told(self, text: str) -> str:

@@ -2,21 +2,30 @@
 
 ``drive`` is the one implementation. The batch run hands it a sink, ``grow`` makes a stream of it,
 ``preview`` is ``grow`` with one sample for each cell, and ``step`` puts it into a pipeline.
+
+What a cell asks for depends on the seed, the settings and the answers before it, and on nothing
+else: not on timing, nor on what was interrupted when. So the same run again makes the same
+requests, finds those that were answered in the cache, and ends with the same rows.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
 from pipeline.core.errors import SeedbedError
 from pipeline.core.schema import Cell, GenerationSettings, Sample, Seed, normalized
 from pipeline.generation.access import ModelAccess
-from pipeline.generation.chain import Chain, Failure
+from pipeline.generation.chain import Chain, Failure, Job
 from pipeline.generation.chat import CallFailed
-from pipeline.generation.planning import CellQuota
-from pipeline.generation.prompting import usable_examples
+from pipeline.generation.known import CellQuota, Origin
+from pipeline.generation.ledger import Ledger
+from pipeline.generation.llm import Shared
+from pipeline.generation.prompting import AVOIDED, usable_examples
+from pipeline.generation.traffic import Traffic
 
 PREVIEW: Final = "preview"
 """Run id of samples that are shown and not stored."""
@@ -25,33 +34,58 @@ _FRUITLESS: Final = 3
 """Answers in a row that may bring no new instruction before a cell is given up."""
 _FAILED: Final = 8
 """Calls in a row that may fail before a cell is given up: enough to sit out a short outage."""
+_LEAST_AHEAD, _MOST_AHEAD = 4, 32
+"""Calls of a cell for instructions that are made side by side, at its start and later on."""
+_DROPPED: Final = 4
+"""Rows that may be dropped for each one wanted until a cell is given up."""
+_TRIED_AGAIN: Final = 10_000
+"""Rows kept for a second attempt at the end."""
 
 Outcome = Sample | Failure
 Emit = Callable[[Outcome], Awaitable[None]]
+Inspect = Callable[[Sample], tuple[Sample | None, tuple[str, ...]]]
+"""Marks a sample; None in its place and the flags' names if the settings do not keep it."""
 
 
-async def drive(chain: Chain, seed: Seed, quotas: Sequence[CellQuota], emit: Emit) -> None:
+async def drive(
+    chain: Chain,
+    known: Iterable[str],
+    quotas: Iterable[CellQuota],
+    emit: Emit,
+    inspect: Inspect | None = None,
+) -> None:
     """Fill ``quotas``, handing each outcome to ``emit`` as soon as it is there.
 
-    Samples plus the ``rows`` of the failures add up to what was asked. At most two rows for each
-    permitted call are open at a time, so memory does not grow with the number of rows.
+    Samples plus the ``rows`` of the failures add up to what was asked. A row that failed is tried
+    once more after all others. At most two rows for each permitted call are open at a time, so
+    memory does not grow with the number of rows.
+
+    Args:
+        chain: Makes the samples.
+        known: Instructions that are not to be asked in any cell.
+        quotas: What each cell needs, read one by one.
+        emit: Takes the outcomes.
+        inspect: Marks samples; one that it does not keep is made up for by another.
 
     Raises:
         ModelUnavailable: An endpoint is of no use; what was emitted before stays good.
+        BudgetSpent: The budget allows no further call.
     """
-    known = [example.question for example in usable_examples(seed)]
-    width = chain.concurrency
-    room = asyncio.Semaphore(2 * width)
+    run = _Run(chain, frozenset(map(normalized, known)), emit, inspect)
     waiting = iter(quotas)
 
     async def fill_cells() -> None:
         for quota in waiting:
-            await _fill(chain, quota, known, room, emit)
+            await _CellGrowth(run, quota).fill()
 
     try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(width, len(quotas))):
-                group.create_task(fill_cells())
+        async with asyncio.TaskGroup() as cells:
+            for _ in range(chain.width):
+                cells.create_task(fill_cells())
+        async with asyncio.TaskGroup() as rows:
+            for cell, origin, instruction in run.failed:
+                await run.room.acquire()
+                rows.create_task(run.grow_row(cell, origin, instruction, last=True))
     except BaseExceptionGroup as errors:
         leaf = _telling(errors)
         raise leaf from leaf.__cause__
@@ -60,11 +94,7 @@ async def drive(chain: Chain, seed: Seed, quotas: Sequence[CellQuota], emit: Emi
 
 
 async def grow(
-    seed: Seed,
-    settings: GenerationSettings,
-    quotas: Sequence[CellQuota],
-    access: ModelAccess,
-    run_id: str,
+    job: Job, quotas: Iterable[CellQuota], access: ModelAccess, shared: Shared
 ) -> AsyncGenerator[Outcome]:
     """The outcomes of ``drive`` as a stream; closing it stops all calls.
 
@@ -73,9 +103,9 @@ async def grow(
         NotSignedIn: A credential is missing or unusable.
         InvalidInput: The address of a model is not one.
     """
-    chain = Chain(seed, settings, access, run_id)
-    ready: asyncio.Queue[Outcome] = asyncio.Queue(maxsize=2 * settings.concurrency)
-    driver = asyncio.create_task(drive(chain, seed, quotas, ready.put))
+    chain = Chain(job, access, shared)
+    ready: asyncio.Queue[Outcome] = asyncio.Queue(maxsize=2 * job.settings.concurrency)
+    driver = asyncio.create_task(drive(chain, asked_by_experts(job.seed), quotas, ready.put))
     try:
         while not driver.done():
             getter = asyncio.create_task(ready.get())
@@ -102,60 +132,172 @@ def preview(
     Raises:
         As ``grow`` does.
     """
+    shared = Shared(Traffic(settings.concurrency), Ledger())
     quotas = [CellQuota(cell, 1) for cell in cells]
-    return grow(seed, settings, quotas, access, PREVIEW)
+    return grow(Job(seed, settings, PREVIEW), quotas, access, shared)
 
 
-async def _fill(
-    chain: Chain, quota: CellQuota, known: Sequence[str], room: asyncio.Semaphore, emit: Emit
-) -> None:
-    """Write instructions until the cell has enough, and answer each while more are written."""
-    cell, missing, fruitless, failed = quota.cell, quota.count, 0, 0
-    asked = list(quota.instructions)
-    seen = {normalized(text) for text in (*asked, *known)}
+def asked_by_experts(seed: Seed) -> list[str]:
+    """The questions of the examples, which are no new instructions in any cell."""
+    return [example.question for example in usable_examples(seed)]
 
-    async def answer(instruction: str) -> None:
+
+@dataclass(slots=True)
+class _Run:
+    """What the growth of all cells has in common."""
+
+    chain: Chain
+    known: frozenset[str]
+    emit: Emit
+    inspect: Inspect | None
+    failed: list[tuple[Cell, Origin, str]] = field(default_factory=list)
+    room: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.room = asyncio.Semaphore(2 * self.chain.width)
+
+    async def grow_row(self, cell: Cell, origin: Origin, instruction: str, *, last: bool) -> bool:
+        """Make one sample and give back its room; tell whether the quota lacks one because of it.
+
+        A row that failed does not lack: it is tried again when all others are done.
+        """
         try:
-            for outcome in await chain.answer(cell, instruction):
-                await emit(outcome)
+            sample, failures = await self.chain.answer(cell, origin, instruction)
+            if sample is None and not last and len(self.failed) < _TRIED_AGAIN:
+                self.failed.append((cell, origin, instruction))
+                return False
+            dropped: tuple[str, ...] = ()
+            if sample is not None and self.inspect is not None:
+                sample, dropped = self.inspect(sample)
+            for name in dropped:
+                reason = f"The settings do not keep what is marked {name}."
+                await self.emit(Failure(cell, "quality", name, reason))
+            for failure in failures:
+                await self.emit(failure)
+            if sample is not None:
+                await self.emit(sample)
+            elif dropped and last:
+                reason = "It was dropped, and nothing else was grown in its place."
+                await self.emit(Failure(cell, "quality", "not replaced", reason, rows=1))
+            return sample is None and bool(dropped)
         finally:
-            room.release()
-
-    async with asyncio.TaskGroup() as rows:
-        while missing:
-            count = min(chain.instructions_per_call, missing)
-            try:
-                written = await chain.write(cell, count, asked, fruitless)
-                trouble = _nothing_new(cell, chain.writer, written)
-                failed = 0
-            except CallFailed as error:
-                written = []
-                trouble = Failure(cell, "instruction", error.kind, error.problem)
-                failed += 1
-            new = [text for text in written if normalized(text) not in seen][:count]
-            if new:
-                fruitless = 0
-            elif not failed:
-                fruitless += 1
-            if fruitless >= _FRUITLESS or failed >= _FAILED:
-                await emit(trouble.losing(missing))
-                return
-            if not new:
-                await emit(trouble)
-            for instruction in new:
-                await room.acquire()
-                rows.create_task(answer(instruction))
-            asked += new
-            seen.update(map(normalized, new))
-            missing -= len(new)
+            self.room.release()
 
 
-def _nothing_new(cell: Cell, model: str, written: Sequence[str]) -> Failure:
-    if written:
-        reason = f"{model} only repeated instructions that exist already."
-        return Failure(cell, "instruction", "duplicate", reason)
-    reason = f"{model} answered without a list of instructions."
-    return Failure(cell, "instruction", "no list", reason)
+class _CellGrowth:
+    """Fills one cell: instructions in the order of their calls, each answered while more come.
+
+    Call ``n`` names the instructions of the calls before ``_first_unknown(n)``, so that calls
+    can be made side by side and each still asks the same in every run.
+    """
+
+    def __init__(self, run: _Run, quota: CellQuota) -> None:
+        self._run = run
+        self._quota = quota
+        self._seen = {hash(normalized(text)) for text in quota.others}
+        self._named: deque[str] = deque(quota.others[-AVOIDED:], maxlen=AVOIDED)
+        self._unnamed: deque[list[str]] = deque()
+        self._done = 0
+        self._fruitless = self._failed = self._dropped = 0
+        self._missing = quota.count
+        self._open: set[asyncio.Task[bool]] = set()
+
+    async def fill(self) -> None:
+        """Grow the cell's samples, or tell why some are missing."""
+        asked: deque[asyncio.Task[list[str] | Failure]] = deque()
+        issued = 0
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                expected = len(asked) * self._run.chain.instructions_per_call
+                while expected < self._missing and _first_unknown(issued) <= self._done:
+                    asked.append(tasks.create_task(self._ask(issued, self._names(issued))))
+                    issued += 1
+                    expected += self._run.chain.instructions_per_call
+                trouble = self._too_many_dropped()
+                if asked and trouble is None:
+                    trouble = await self._take(await asked.popleft(), tasks)
+                if trouble is not None:
+                    if self._open:
+                        await asyncio.wait(self._open)
+                    await self._run.emit(trouble.losing(self._missing))
+                    return
+                if asked:
+                    continue
+                if self._open:
+                    # Only a row that is dropped makes more instructions necessary.
+                    await asyncio.wait(self._open, return_when=asyncio.FIRST_COMPLETED)
+                if not self._missing and not self._open:
+                    return
+
+    async def _take(self, answer: list[str] | Failure, tasks: asyncio.TaskGroup) -> Failure | None:
+        """Start the rows of the next call's instructions; a failure if the cell is given up."""
+        number, made = self._done, self._quota.made.get(self._done, {})
+        written = [] if isinstance(answer, Failure) else answer
+        new: list[tuple[int, str]] = []
+        for position, text in enumerate(written):
+            key = normalized(text)
+            if key and hash(key) not in self._seen and key not in self._run.known:
+                self._seen.add(hash(key))
+                new.append((position, text))
+        self._done += 1
+        self._unnamed.append([text for _, text in new])
+        cell = self._quota.cell
+        if isinstance(answer, Failure):
+            trouble = answer
+            self._failed += 1
+        else:
+            reason = f"{self._run.chain.writer} only repeated instructions that exist already."
+            trouble = Failure(cell, "instruction", "duplicate", reason)
+            self._failed = 0
+            self._fruitless = 0 if new or made else self._fruitless + 1
+        if self._fruitless >= _FRUITLESS or self._failed >= _FAILED:
+            return trouble
+        if not new and not made:
+            await self._run.emit(trouble)
+        for position, text in new:
+            if position not in made and self._missing:
+                self._missing -= 1
+                await self._run.room.acquire()
+                row = tasks.create_task(
+                    self._run.grow_row(cell, Origin(number, position), text, last=False)
+                )
+                self._open.add(row)
+                row.add_done_callback(self._closed)
+        return None
+
+    def _closed(self, row: asyncio.Task[bool]) -> None:
+        self._open.discard(row)
+        if not row.cancelled() and row.exception() is None and row.result():
+            self._missing += 1
+            self._dropped += 1
+
+    def _too_many_dropped(self) -> Failure | None:
+        if self._dropped <= _DROPPED * (self._quota.count + 1):
+            return None
+        reason = "Nearly everything that is grown here carries a mark that the settings drop."
+        return Failure(self._quota.cell, "quality", "given up", reason)
+
+    def _names(self, number: int) -> list[str]:
+        """The instructions that call ``number`` is to avoid, the oldest first."""
+        while self._done - len(self._unnamed) < _first_unknown(number):
+            self._named.extend(self._unnamed.popleft())
+        return list(self._named)
+
+    async def _ask(self, number: int, avoid: list[str]) -> list[str] | Failure:
+        """The instructions of call ``number``; where samples tell them, it is not paid again."""
+        chain, cell = self._run.chain, self._quota.cell
+        made = self._quota.made.get(number)
+        if made and not chain.has_written(cell, number, avoid):
+            return [made.get(position, "") for position in range(max(made) + 1)]
+        try:
+            return await chain.write(cell, number, avoid)
+        except CallFailed as error:
+            return Failure(cell, "instruction", error.kind, error.problem)
+
+
+def _first_unknown(number: int) -> int:
+    """The first call whose instructions call ``number`` does not name; never falls."""
+    return max(0, number - min(_MOST_AHEAD, max(_LEAST_AHEAD, number // 2)))
 
 
 def _telling(errors: BaseExceptionGroup[BaseException]) -> BaseException:

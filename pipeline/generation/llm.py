@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydantic import Field, PrivateAttr, SecretStr
@@ -9,12 +11,30 @@ from pydantic import Field, PrivateAttr, SecretStr
 from pipeline.core.schema import STAND_INS, ModelChoice, Seed
 from pipeline.generation.access import Endpoint, ModelAccess, find_endpoint
 from pipeline.generation.bases import AsyncLLM
+from pipeline.generation.cache import CallCache, Reply, request_key
 from pipeline.generation.chat import ChatClient, Patience
+from pipeline.generation.ledger import Ledger, prompt_bound
 from pipeline.generation.prompting import Messages
 from pipeline.generation.standin import StandIn
+from pipeline.generation.traffic import Traffic
 
 FIRST_WAIT = 0.5
 """Seconds before the first retry of a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all models of a run have in common.
+
+    Attributes:
+        traffic: The calls under way.
+        ledger: What they cost.
+        cache: Answers that were paid for; None pays for every one.
+    """
+
+    traffic: Traffic
+    ledger: Ledger
+    cache: CallCache | None = None
 
 
 class ChatLLM(AsyncLLM):
@@ -23,7 +43,7 @@ class ChatLLM(AsyncLLM):
     The key is left out of every dump, so that no pipeline file ever holds it.
     """
 
-    model: str
+    choice: ModelChoice
     url: str
     name: str
     through_hub: bool = False
@@ -31,21 +51,17 @@ class ChatLLM(AsyncLLM):
     timeout: float = 120.0
     first_wait: float = FIRST_WAIT
 
+    _shared: Shared = PrivateAttr()
     _client: ChatClient | None = PrivateAttr(default=None)
+
+    def share(self, shared: Shared) -> None:
+        """Take part in a run; needed before the first call."""
+        self._shared = shared
 
     @property
     def model_name(self) -> str:
         """The name on its rows."""
-        return self.model
-
-    def load(self) -> None:
-        """Prepare to call; loading again changes nothing."""
-        super().load()
-        if self._client is None:
-            key = self.key.get_secret_value() if self.key else None
-            endpoint = Endpoint(self.model, self.url, self.name, key, self.through_hub)
-            patience = Patience(timeout=self.timeout, first_wait=self.first_wait)
-            self._client = ChatClient(endpoint, patience)
+        return self.choice.model
 
     async def agenerate(
         self,
@@ -55,6 +71,7 @@ class ChatLLM(AsyncLLM):
         top_p: float | None = None,
         max_tokens: int | None = None,
         seed: int | None = None,
+        stage: str = "call",
     ) -> dict[str, Any]:
         """Ask ``num_generations`` times; parameters that are None are not sent.
 
@@ -65,23 +82,17 @@ class ChatLLM(AsyncLLM):
             top_p: Nucleus sampling.
             max_tokens: Limit of the answer.
             seed: For servers that can repeat an answer.
+            stage: Under which the ledger counts it.
 
         Raises:
             CallFailed: No answer worth keeping came.
+            BudgetSpent: The budget does not allow the call.
+            StoreUnavailable: The kept answers cannot be read or written.
         """
-        if self._client is None:
-            self.load()
-        client = self._client
-        if client is None:
-            raise RuntimeError("load() made no client")
-        named = {
-            "temperature": temperature,
-            "top_p": top_p,
-            "max_tokens": max_tokens,
-            "seed": seed,
-        }
-        parameters = {name: value for name, value in named.items() if value is not None}
-        replies = [await client.ask(input, parameters) for _ in range(num_generations)]
+        parameters = _named(temperature, top_p, max_tokens, seed)
+        replies = [
+            await self._reply(input, parameters, turn, stage) for turn in range(num_generations)
+        ]
         return {
             "generations": [reply.text for reply in replies],
             "statistics": {
@@ -91,10 +102,64 @@ class ChatLLM(AsyncLLM):
             "finish_reason": [reply.finish_reason for reply in replies],
         }
 
-    def unload(self) -> None:
-        """Close the connections when distilabel is done with the model."""
-        if self._client is not None and not self.event_loop.is_running():
-            self.event_loop.run_until_complete(self.aclose())
+    def knows(
+        self,
+        input: Messages,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_tokens: int | None = None,
+        seed: int | None = None,
+    ) -> bool:
+        """Tell whether the answer to this request is there already."""
+        cache = self._shared.cache
+        key = request_key(
+            self.url, self.choice.model, input, _named(temperature, top_p, max_tokens, seed)
+        )
+        return cache is not None and cache.get(key) is not None
+
+    def forget(
+        self,
+        input: Messages,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_tokens: int | None = None,
+        seed: int | None = None,
+    ) -> None:
+        """Drop the kept answer to this request, which was of no use."""
+        if self._shared.cache is not None:
+            parameters = _named(temperature, top_p, max_tokens, seed)
+            self._shared.cache.forget(request_key(self.url, self.choice.model, input, parameters))
+
+    async def _reply(
+        self, messages: Messages, parameters: dict[str, Any], turn: int, stage: str
+    ) -> Reply:
+        cache, ledger = self._shared.cache, self._shared.ledger
+        key = request_key(self.url, self.choice.model, messages, parameters, turn)
+        if cache is not None and (kept := cache.get(key)):
+            ledger.from_cache(stage, self.choice, kept)
+            return kept
+        account = partial(ledger.bill, stage, self.choice, messages)
+        tokens = prompt_bound(messages) // 2 + self.choice.max_tokens // 4
+        reply = await self._open().ask(messages, parameters, account, tokens)
+        if cache is not None:
+            cache.put(key, reply)
+        return reply
+
+    def _open(self) -> ChatClient:
+        if self._client is None:
+            choice = self.choice
+            key = self.key.get_secret_value() if self.key else None
+            self._client = ChatClient(
+                Endpoint(choice.model, self.url, self.name, key, self.through_hub),
+                Patience(timeout=self.timeout, first_wait=self.first_wait),
+                self._shared.traffic.lane(
+                    self.url,
+                    choice.model,
+                    requests_per_minute=choice.requests_per_minute,
+                    tokens_per_minute=choice.tokens_per_minute,
+                ),
+            )
+        return self._client
 
     async def aclose(self) -> None:
         """Close the connections; the next call opens new ones."""
@@ -104,10 +169,7 @@ class ChatLLM(AsyncLLM):
 
 
 def open_llm(
-    choice: ModelChoice,
-    seed: Seed,
-    access: ModelAccess,
-    timeout: float,
+    choice: ModelChoice, seed: Seed, access: ModelAccess, timeout: float, shared: Shared
 ) -> ChatLLM | StandIn:
     """The model of ``choice``; opens no connection yet.
 
@@ -118,8 +180,8 @@ def open_llm(
     if choice.model in STAND_INS:
         return StandIn(model=choice.model, seed=seed)
     end = find_endpoint(choice, access)
-    return ChatLLM(
-        model=end.model,
+    llm = ChatLLM(
+        choice=choice,
         url=end.url,
         name=end.name,
         through_hub=end.through_hub,
@@ -127,3 +189,12 @@ def open_llm(
         timeout=timeout,
         first_wait=FIRST_WAIT,
     )
+    llm.share(shared)
+    return llm
+
+
+def _named(
+    temperature: float | None, top_p: float | None, max_tokens: int | None, seed: int | None
+) -> dict[str, Any]:
+    named = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed}
+    return {name: value for name, value in named.items() if value is not None}

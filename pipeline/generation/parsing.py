@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from pipeline.core.schema import unique
+from pipeline.core.schema import normalized, unique
 
 MAX_INSTRUCTION: Final = 4_000
 """Characters; what is longer is not an instruction but a reply gone wrong."""
@@ -33,6 +34,13 @@ _PREAMBLE = re.compile(
     r"aquí (?:tienes|están|hay)|claro|aqui estão|voici|bien sûr|hier sind)\b[^?]*$",
     re.IGNORECASE,
 )
+_TAGGED = re.compile(r"\s*<question>\s*(?P<text>.*?)\s*</question>\s*", re.DOTALL | re.IGNORECASE)
+_LABELLED = re.compile(
+    r"\s*[*_#]{0,3}\s*(?:the )?(?:rewritten|new|revised)\s+(?:question|prompt|instruction)"
+    r"[*_]{0,3}\s*:\s*[*_]{0,3}\s*(?P<text>\S.*)\Z",
+    re.DOTALL | re.IGNORECASE,
+)
+_RATINGS: Final = range(1, 6)
 _QUOTES: Final = (('"', '"'), ("“", "”"), ("'", "'"), ("«", "»"), ("„", "“"))
 _KEYS: Final = ("instruction", "question", "text", "prompt", "content", "request")
 _QUESTION_ENDS: Final = ("?", "？", "؟", '?"', "?”", "?»")  # noqa: RUF001
@@ -54,6 +62,65 @@ def parse_instructions(text: str) -> list[str]:
         if found is not None:
             return _kept(found)
     return _kept(_from_lines(text))
+
+
+def parse_rewritten(text: str, original: str) -> str | None:
+    """The instruction that a rewriting left, or None if the reply is not one new instruction."""
+    text = without_thinking(text)
+    match = _TAGGED.fullmatch(text) or _LABELLED.match(text)
+    found = _cleaned(match["text"] if match else text)
+    if not _is_instruction(found) or normalized(found) == normalized(original):
+        return None
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """A judge's verdict on one answer: a whole number from 1 to 5, and why."""
+
+    rating: int
+    rationale: str
+
+
+def parse_ratings(text: str, labels: Sequence[str]) -> dict[str, Rating]:
+    """The rating of every label; nothing is guessed, clipped or filled in.
+
+    Raises:
+        ValueError: In a sentence, what is wrong: no JSON, a label that is missing, unknown or rated
+            twice, or a rating that is no whole number from 1 to 5.
+    """
+    entries = next(_rating_lists(without_thinking(text)), None)
+    if entries is None:
+        raise ValueError('it holds no JSON object with "ratings"')
+    found: dict[str, Rating] = {}
+    for entry in entries:
+        label, rating = entry.get("answer"), entry.get("rating")
+        if not isinstance(label, str) or label.strip() not in labels:
+            raise ValueError(f"it rates {label!r}, which is none of the answers")
+        if label.strip() in found:
+            raise ValueError(f"it rates answer {label.strip()} twice")
+        if not isinstance(rating, int | float) or rating is True or rating not in _RATINGS:
+            raise ValueError(f"the rating of answer {label.strip()} is {rating!r}")
+        why = entry.get("rationale")
+        found[label.strip()] = Rating(int(rating), why.strip() if isinstance(why, str) else "")
+    if missing := [label for label in labels if label not in found]:
+        raise ValueError(f"it does not rate answer {missing[0]}")
+    return found
+
+
+def _rating_lists(text: str) -> Iterator[list[dict[str, Any]]]:
+    candidates = [text, *(match[1] for match in _FENCE.finditer(text))]
+    start, end = text.find("{"), text.rfind("}")
+    if 0 <= start < end:
+        candidates.append(text[start : end + 1])
+    for candidate in candidates:
+        try:
+            value = json.loads(candidate)
+        except (ValueError, RecursionError):
+            continue
+        entries = value.get("ratings") if isinstance(value, dict) else None
+        if isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries):
+            yield entries
 
 
 def _kept(items: list[str]) -> list[str]:

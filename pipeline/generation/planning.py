@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
+from typing import Final
 
+from pipeline.core.rounds import Round
 from pipeline.core.schema import (
     STAND_INS,
     Cell,
@@ -17,36 +18,57 @@ from pipeline.core.schema import (
     stable_id,
 )
 from pipeline.generation import prompting
+from pipeline.generation.known import CellQuota, Known, cell_key
+
+_NOT_DIGESTED: Final = {
+    "base_url",
+    "price_in",
+    "price_out",
+    "requests_per_minute",
+    "tokens_per_minute",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class CellQuota:
-    """What one cell still needs.
+class Plan:
+    """What a run is to add.
 
     Attributes:
-        cell: The cell.
-        count: Samples to add.
-        instructions: What has been asked in the cell already, under any fingerprint.
+        counts: Samples to add to each cell that needs any.
+        known: What is there.
     """
 
-    cell: Cell
-    count: int
-    instructions: tuple[str, ...] = ()
+    counts: tuple[tuple[Cell, int], ...]
+    known: Known
+
+    @property
+    def rows(self) -> int:
+        """Samples to add in all."""
+        return sum(count for _, count in self.counts)
+
+    def quotas(self) -> Iterator[CellQuota]:
+        """What each cell needs, read when it is that cell's turn."""
+        for cell, count in self.counts:
+            yield self.known.quota(cell, count)
 
 
-def fingerprint(seed: Seed, settings: GenerationSettings) -> str:
+def fingerprint(seed: Seed, settings: GenerationSettings, after: Round | None = None) -> str:
     """A digest of what determines a cell's rows: prompts, models, parameters, the expert's words.
 
-    Left out is what only decides how many rows there are or how fast they come: the lists of
-    topics and perspectives (a new topic grows its own cells and no others), rows, concurrency,
-    timeout, and the address of a server, since a model may move.
+    Left out is what only decides how many rows there are or how fast they come, and what is marked
+    on them: the lists of topics and perspectives (a new topic grows its own cells and no others),
+    rows, concurrency, timeout, limits, prices, quality, and the address of a server, since a model
+    may move.
     """
     used = [settings.for_completion(index) for index in range(settings.completions)]
-    writer = settings.for_instructions()
+    judge = settings.judge
     return stable_id(
         list(prompting.sources()),
-        [_digested(choice) for choice in (writer, *used)],
+        [_digested(choice) for choice in (settings.for_instructions(), *used)],
         settings.instructions_per_call,
+        settings.evolve_instructions,
+        settings.evolve_completions,
+        [_digested(judge.model), judge.aspects] if judge else None,
         seed.domain.strip(),
         seed.description.strip(),
         seed.language,
@@ -55,37 +77,35 @@ def fingerprint(seed: Seed, settings: GenerationSettings) -> str:
             (e.question, e.answer, normalized(e.topic), normalized(e.perspective))
             for e in prompting.usable_examples(seed)
         ],
+        after.model_dump(mode="json", exclude={"made_at"}) if after else None,
     )
 
 
 def plan(
-    seed: Seed, settings: GenerationSettings, existing: Iterable[Sample], rows: int
-) -> list[CellQuota]:
+    seed: Seed,
+    settings: GenerationSettings,
+    existing: Iterable[Sample],
+    rows: int,
+    after: Round | None = None,
+) -> Plan:
     """Spread ``rows`` over the seed's cells and count off what is there.
 
     Samples of the same fingerprint count, also those of a cell that has more than its share; the
-    rest goes to the emptiest cells. Cells that need nothing are left out.
+    rest goes to the emptiest cells. In a round after votes, a cell is as full as it has samples
+    that people accepted. Cells that need nothing are left out.
     """
-    mark = fingerprint(seed, settings)
+    known = Known(existing, fingerprint(seed, settings, after))
     cells = seed.cells()
-    have = dict.fromkeys(map(_key, cells), 0)
-    asked: dict[tuple[str, str], list[str]] = {key: [] for key in have}
-    for sample in existing:
-        key = normalized(sample.topic), normalized(sample.perspective)
-        if sample.kind != "instruction" or key not in have:
-            continue
-        have[key] += sample.fingerprint == mark
-        asked[key].append(sample.instruction)
-    counts = _fill([have[_key(cell)] for cell in cells], rows)
-    return [
-        CellQuota(cell, count, tuple(asked[_key(cell)]))
-        for cell, count in zip(cells, counts, strict=True)
-        if count
-    ]
-
-
-def _key(cell: Cell) -> tuple[str, str]:
-    return normalized(cell.topic), normalized(cell.perspective)
+    have = known.counts()
+    accepted = {
+        cell_key(Cell(topic=c.topic, perspective=c.perspective)): c.accepted
+        for c in (after.accepted if after else ())
+    }
+    keys = [cell_key(cell) for cell in cells]
+    base = [accepted.get(key, 0) for key in keys]
+    levels = [level + have.get(key, 0) for level, key in zip(base, keys, strict=True)]
+    counts = _fill(levels, rows + sum(base))
+    return Plan(tuple((c, n) for c, n in zip(cells, counts, strict=True) if n), known)
 
 
 def _fill(levels: Sequence[int], total: int) -> list[int]:
@@ -110,12 +130,7 @@ def _fill(levels: Sequence[int], total: int) -> list[int]:
 
 
 def _digested(choice: ModelChoice) -> dict[str, object]:
-    fields = choice.model_dump(exclude={"base_url"})
+    fields = choice.model_dump(exclude=_NOT_DIGESTED)
     if choice.model in STAND_INS:
-        fields["phrases"] = phrases_text()
+        fields["phrases"] = prompting.prompt_text(prompting.STAND_IN_PHRASES)
     return fields
-
-
-def phrases_text() -> str:
-    """The stand-in's phrases, which are to it what weights are to a model."""
-    return files("pipeline.generation").joinpath("prompts", "stand_in.json").read_text("utf-8")

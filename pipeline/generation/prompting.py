@@ -6,14 +6,19 @@ shown is what is sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pipeline.core.schema import Cell, Example, Seed, normalized
+from pipeline.core.rounds import Judged, Round
+from pipeline.core.schema import Cell, Example, Seed, normalized, stable_id
 
 Messages: TypeAlias = list[dict[str, str]]
 
@@ -26,33 +31,135 @@ EXAMPLE_CHARACTERS: Final = 12_000
 AVOIDED: Final = 60
 """Existing instructions named in a prompt, the newest; repeats of older ones are caught later."""
 
+REJECTED_SHOWN: Final = 2
+"""Answers that people rejected in the prompt for answers."""
+LONGEST_EVOLVED: Final = 120
+"""Words of a rewritten question."""
+STAND_IN_PHRASES: Final = "stand_in.json"
+
+_FENCES: Final = re.compile(r"<(/?)\s*(question|answer)\b", re.IGNORECASE)
+_REJECTED_LENGTH: Final = 1_500
+_CELLS_KEPT: Final = 2_000
 _PACKAGE: Final = "pipeline.generation"
 
 
-def instruction_messages(seed: Seed, cell: Cell, count: int, avoid: Sequence[str]) -> Messages:
-    """Ask for ``count`` instructions for ``cell`` that are none of ``avoid``."""
-    facts = _facts(seed, cell)
-    shown = relevant_examples(seed, cell, QUESTIONS_SHOWN)
-    user = _render(
-        "instructions_user", **facts, examples=shown, avoid=avoid[-AVOIDED:], count=count
-    )
-    system = _render("instructions_system", **facts)
-    return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+class Prompts:
+    """Every message of one seed, and of the round that builds on votes, if there is one."""
+
+    def __init__(self, seed: Seed, after: Round | None = None) -> None:
+        self._seed = seed
+        self._good = [_example(item) for item in after.good] if after else []
+        self._bad = after.bad if after else ()
+        self._examples = [*usable_examples(seed), *self._good]
+        self._cells: dict[Cell, _Background] = {}
+
+    def instructions(self, cell: Cell, count: int, avoid: Sequence[str], number: int) -> Messages:
+        """Ask for ``count`` instructions that are none of ``avoid``; the ``number``-th such call.
+
+        Calls of a series differ in what they mostly ask for, so that they can be made side by side.
+        """
+        about = self._background(cell)
+        user = _render(
+            "instructions_user",
+            **about.facts,
+            examples=about.questions,
+            good=about.good,
+            avoid=avoid[-AVOIDED:],
+            angle=_angle(cell, number),
+            number=number,
+            count=count,
+        )
+        return [_system(about.writer), _user(user)]
+
+    def answer(self, cell: Cell, instruction: str) -> Messages:
+        """Ask the expert of the seed to answer ``instruction``, which is sent as it is."""
+        about = self._background(cell)
+        messages = [_system(about.expert)]
+        for example in about.answers:
+            messages += [_user(example.question.strip()), _assistant(example.answer.strip())]
+        return [*messages, _user(instruction)]
+
+    def answer_system(self, cell: Cell) -> str:
+        """The system prompt under which questions of ``cell`` are answered."""
+        return self._background(cell).expert
+
+    def evolved_instruction(self, cell: Cell, instruction: str, way: str) -> Messages:
+        """Ask to rewrite ``instruction`` in one of ``evolutions("instruction")``."""
+        facts = self._background(cell).facts
+        system = _render("evolve_instruction_system", **facts, longest=LONGEST_EVOLVED)
+        how = _ways("instruction")[way]
+        user = _render("evolve_instruction_user", **facts, instruction=instruction, how=how)
+        return [_system(system), _user(user)]
+
+    def evolved_answer(self, cell: Cell, instruction: str, text: str, way: str) -> Messages:
+        """Ask to rewrite the answer ``text`` in one of ``evolutions("completion")``."""
+        how = _ways("completion")[way]
+        user = _render("evolve_answer_user", language=self._seed.language_name(), how=how)
+        return [*self.answer(cell, instruction), _assistant(text), _user(user)]
+
+    def judgement(
+        self, cell: Cell, instruction: str, answers: Sequence[tuple[str, str]], aspect: str
+    ) -> Messages:
+        """Ask to rate ``answers``, pairs of a label and a text in the order shown."""
+        facts = self._background(cell).facts
+        user = _render(
+            "judge_user",
+            **facts,
+            instruction=_inside(instruction),
+            answers=[(label, _inside(text)) for label, text in answers],
+            **_aspects()[aspect],
+        )
+        return [_system(_render("judge_system", **facts)), _user(user)]
+
+    def _background(self, cell: Cell) -> _Background:
+        found = self._cells.get(cell)
+        if found is None:
+            if len(self._cells) >= _CELLS_KEPT:
+                self._cells.clear()
+            found = self._cells[cell] = self._make_background(cell)
+        return found
+
+    def _make_background(self, cell: Cell) -> _Background:
+        facts = _facts(self._seed, cell)
+        answers = relevant_examples(self._examples, cell, ANSWERS_SHOWN)
+        good = relevant_examples(self._good, cell, QUESTIONS_SHOWN)
+        rejected = {_example(item).question: item for item in self._bad}
+        worst = relevant_examples(map(_example, rejected.values()), cell, REJECTED_SHOWN)
+        return _Background(
+            facts=facts,
+            questions=relevant_examples(usable_examples(self._seed), cell, QUESTIONS_SHOWN),
+            answers=answers,
+            good=[example.question for example in good],
+            writer=_render("instructions_system", **facts),
+            expert=_render(
+                "answer_system",
+                **facts,
+                examples=answers,
+                bad=[rejected[example.question] for example in worst],
+            ),
+        )
 
 
-def answer_messages(seed: Seed, cell: Cell, instruction: str) -> Messages:
-    """Ask the expert of ``seed`` to answer ``instruction``, which is sent as it is."""
-    messages = [{"role": "system", "content": answer_system(seed, cell)}]
-    for example in relevant_examples(seed, cell, ANSWERS_SHOWN):
-        messages.append({"role": "user", "content": example.question.strip()})
-        messages.append({"role": "assistant", "content": example.answer.strip()})
-    return [*messages, {"role": "user", "content": instruction}]
+@dataclass(frozen=True, slots=True)
+class _Background:
+    """What all prompts of a cell have in common."""
+
+    facts: dict[str, str]
+    questions: list[Example]
+    answers: list[Example]
+    good: list[str]
+    writer: str
+    expert: str
 
 
-def answer_system(seed: Seed, cell: Cell) -> str:
-    """The system prompt under which questions of ``cell`` are answered."""
-    shown = relevant_examples(seed, cell, ANSWERS_SHOWN)
-    return _render("answer_system", **_facts(seed, cell), examples=shown)
+def mend_messages(messages: Messages, reply: str, why: str) -> Messages:
+    """Ask once more, because ``reply`` to ``messages`` cannot be read for the reason ``why``."""
+    return [*messages, _assistant(reply), _user(_render("mend", why=why))]
+
+
+def evolutions(what: Literal["instruction", "completion"]) -> list[str]:
+    """The names of the ways in which an instruction or a completion can be rewritten."""
+    return list(_ways(what))
 
 
 def usable_examples(seed: Seed) -> list[Example]:
@@ -60,8 +167,8 @@ def usable_examples(seed: Seed) -> list[Example]:
     return [e for e in seed.examples if e.question.strip() and e.answer.strip()]
 
 
-def relevant_examples(seed: Seed, cell: Cell, at_most: int) -> list[Example]:
-    """The examples closest to ``cell``, the closest first; equally close ones in the seed's order.
+def relevant_examples(examples: Iterable[Example], cell: Cell, at_most: int) -> list[Example]:
+    """The examples closest to ``cell``, the closest first; equally close ones in their order.
 
     One that is tied to the cell's topic comes before one tied to its perspective, and one that is
     tied to nothing before one that is tied to another topic.
@@ -78,7 +185,7 @@ def relevant_examples(seed: Seed, cell: Cell, at_most: int) -> list[Example]:
 
     chosen: list[Example] = []
     size = 0
-    for example in sorted(usable_examples(seed), key=distance)[:at_most]:
+    for example in sorted(examples, key=distance)[:at_most]:
         size += len(example.question) + len(example.answer)
         if chosen and size > EXAMPLE_CHARACTERS:
             break
@@ -90,9 +197,10 @@ def sources() -> Iterator[str]:
     """Everything but the seed that decides what a prompt says: templates and limits."""
     folder = files(_PACKAGE).joinpath("prompts")
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if file.name.endswith(".jinja2"):
+        if file.name.endswith((".jinja2", ".json")) and file.name != STAND_IN_PHRASES:
             yield f"{file.name}\n{file.read_text(encoding='utf-8')}"
-    yield f"{QUESTIONS_SHOWN} {ANSWERS_SHOWN} {EXAMPLE_CHARACTERS} {AVOIDED}"
+    limits = (QUESTIONS_SHOWN, ANSWERS_SHOWN, REJECTED_SHOWN, EXAMPLE_CHARACTERS, AVOIDED)
+    yield f"{limits} {LONGEST_EVOLVED}"
 
 
 def _facts(seed: Seed, cell: Cell) -> dict[str, str]:
@@ -119,7 +227,72 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["oneline"] = _oneline
+    environment.filters["shortened"] = _shortened
     return environment
+
+
+def _angle(cell: Cell, number: int) -> str:
+    """What the ``number``-th call of a cell mostly asks for; all kinds come before one repeats."""
+    angles: dict[str, list[str]] = _data("angles")
+    total = math.prod(len(kinds) for kinds in angles.values())
+    # 29 shares no factor with the number of combinations, so that steps of 29 visit each once.
+    turn = (int(stable_id(cell.topic, cell.perspective), 16) + 29 * number) % total
+    chosen = []
+    for kinds in angles.values():
+        turn, index = divmod(turn, len(kinds))
+        chosen.append(kinds[index])
+    return "; ".join(chosen)
+
+
+def _example(item: Judged) -> Example:
+    return Example(
+        question=item.instruction[:4_000],
+        answer=item.text[:20_000],
+        topic=item.topic,
+        perspective=item.perspective,
+    )
+
+
+def _ways(what: str) -> dict[str, str]:
+    ways: dict[str, str] = _data("evolving")[what]
+    return ways
+
+
+def _aspects() -> dict[str, dict[str, Any]]:
+    aspects: dict[str, dict[str, Any]] = _data("judging")
+    return aspects
+
+
+@cache
+def _data(name: str) -> Any:  # noqa: ANN401 - each file has a shape of its own
+    return json.loads(prompt_text(f"{name}.json"))
+
+
+def prompt_text(name: str) -> str:
+    """One of the files beside the templates."""
+    return files(_PACKAGE).joinpath("prompts", name).read_text(encoding="utf-8")
+
+
+def _system(text: str) -> dict[str, str]:
+    return {"role": "system", "content": text}
+
+
+def _user(text: str) -> dict[str, str]:
+    return {"role": "user", "content": text}
+
+
+def _assistant(text: str) -> dict[str, str]:
+    return {"role": "assistant", "content": text}
+
+
+def _shortened(text: str) -> str:
+    text = text.strip()
+    return text if len(text) <= _REJECTED_LENGTH else text[:_REJECTED_LENGTH] + " ..."
+
+
+def _inside(text: str) -> str:
+    """Text that cannot end the tags it is put between."""
+    return _FENCES.sub(r"&lt;\1\2", text)
 
 
 def _oneline(text: str) -> str:

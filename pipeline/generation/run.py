@@ -1,78 +1,71 @@
-"""One generation run: from a project's seed to sample shards in the project."""
+"""One generation run: from a project's seed to sample shards and a run record in the project."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import secrets
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from filelock import FileLock, Timeout
 
 from pipeline.core import checks
-from pipeline.core.errors import NotAllowed, StoreUnavailable
+from pipeline.core.errors import (
+    BudgetSpent,
+    InvalidInput,
+    NotAllowed,
+    SeedbedError,
+    StoreUnavailable,
+)
+from pipeline.core.feedback import now
+from pipeline.core.flags import Flag
+from pipeline.core.projects import require_project
+from pipeline.core.rounds import Round
+from pipeline.core.runs import FailureCount, RunRecord
 from pipeline.core.samples import read_samples
 from pipeline.core.schema import GenerationSettings, Sample, Seed
 from pipeline.core.store import Store
 from pipeline.generation.access import ModelAccess
-from pipeline.generation.planning import CellQuota, fingerprint, plan
+from pipeline.generation.cache import CACHE, CallCache
+from pipeline.generation.ledger import Ledger
+from pipeline.generation.planning import Plan, fingerprint, plan
+from pipeline.generation.quality import Inspector
 from pipeline.generation.shards import MOST_HELD, ShardWriter
+from pipeline.generation.traffic import Traffic
 
 if TYPE_CHECKING:
-    from pipeline.generation.chain import Usage
     from pipeline.generation.flow import Outcome
 
 _log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class FailureCount:
-    """Failures of one kind.
-
-    Attributes:
-        stage: In which step of the chain.
-        kind: What went wrong.
-        count: How often.
-        example: The first one's reason, in full.
-    """
-
-    stage: str
-    kind: str
-    count: int
-    example: str
+_SHOWN_EVERY: Final = 0.2
+"""Seconds between two reports of progress."""
 
 
 @dataclass(frozen=True, slots=True)
-class RunSummary:
-    """What a run did, or has done so far.
+class Progress:
+    """Where a run stands now.
 
     Attributes:
-        run_id: The folder of its shards.
-        fingerprint: Of its rows.
-        wanted: Samples that were missing at the start.
-        samples: Samples made.
-        missing: Samples given up; with ``samples`` they sum to ``wanted`` once the run is over.
-        incomplete: Samples made with fewer completions than the settings ask for.
-        failures: By stage and kind, the most frequent first.
-        calls: Requests to models, retries not counted.
-        tokens_in: As the servers counted; 0 if they do not count.
-        tokens_out: As the servers counted; 0 if they do not count.
-        shards: Paths written.
+        record: What it has done.
+        in_flight: Calls under way.
+        limit: Calls that may be under way, which falls when an endpoint asks for fewer.
+        held: Seconds for which an endpoint asked to be left alone.
+        left: Seconds until the end at the pace so far; None before the first row.
     """
 
-    run_id: str
-    fingerprint: str
-    wanted: int
-    samples: int = 0
-    missing: int = 0
-    incomplete: int = 0
-    failures: tuple[FailureCount, ...] = ()
-    calls: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    shards: tuple[str, ...] = ()
+    record: RunRecord
+    in_flight: int
+    limit: int
+    held: float
+    left: float | None
 
 
 def new_run_id() -> str:
@@ -87,14 +80,18 @@ def generate(
     access: ModelAccess,
     *,
     rows: int,
+    work: Path,
+    budget: float | None = None,
+    after: Round | None = None,
     run_id: str | None = None,
-    on_progress: Callable[[RunSummary], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
     shard_size: int = 500,
-) -> RunSummary:
+) -> RunRecord:
     """Grow the project to ``rows`` samples; what is there already counts.
 
     Runs an event loop of its own, so it is not for use inside one. However it ends, by Ctrl-C too,
-    the samples that are complete are in the project before it returns or raises.
+    the samples that are complete are in the project before it returns or raises; after a
+    ``kill -9`` the same call takes the answers that were paid for from the cache.
 
     Args:
         store: The project.
@@ -102,66 +99,204 @@ def generate(
         settings: Of which ``rows`` is not read.
         access: Credentials of whoever pays.
         rows: Samples the project shall have under this seed and these settings.
+        work: Folder on this machine for the cache and other working files of the project.
+        budget: Dollars that this run may cost; None is no limit.
+        after: The round that builds on votes, if it is one.
         run_id: A new one unless given.
-        on_progress: Called after each sample or failure.
+        on_progress: Called a few times a second.
         shard_size: Rows in one file at most; how often files are committed does not depend on it.
 
     Raises:
-        InvalidInput: The seed or the address of a model cannot be used.
+        InvalidInput: The seed, a setting or the address of a model cannot be used, or another run
+            of this project is under way on this machine.
         NotSignedIn: A credential is missing or unusable.
         NotAllowed: The project cannot be written.
         ModelUnavailable: An endpoint is of no use.
-        StoreUnavailable: The project cannot be reached.
+        ProjectNotFound: There is no project.
+        StoreUnavailable: The project cannot be reached, or the cache cannot be used.
     """
     checks.require(seed, checks.Level.BLOCKS_GENERATING)
-    quotas = plan(seed, settings, read_samples(store), rows)
-    run_id = run_id or new_run_id()
-    tally = _Tally(run_id, fingerprint(seed, settings), sum(quota.count for quota in quotas))
-    if not quotas:
-        return tally.summary()
+    require_project(store)
+    with _alone(work, store.name), _inspector(seed, settings, work) as inspector:
+        planned = plan(seed, settings, _remembered(store, inspector), rows, after)
+        tally = _Tally(
+            run_id=run_id or new_run_id(),
+            fingerprint=fingerprint(seed, settings, after),
+            settings=settings,
+            after=after,
+            wanted=planned.rows,
+            other=planned.known.other(),
+        )
+        try:
+            if planned.rows:
+                _require_writable(store)
+                work_ = _Work(store, seed, settings, access, work, budget, planned, inspector)
+                _run(work_, tally, on_progress, shard_size)
+        finally:
+            planned.known.close()
+    return tally.record()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a run needs to know and to have."""
+
+    store: Store
+    seed: Seed
+    settings: GenerationSettings
+    access: ModelAccess
+    folder: Path
+    budget: float | None
+    planned: Plan
+    inspector: Inspector
+
+
+def _run(
+    work: _Work,
+    tally: _Tally,
+    on_progress: Callable[[Progress], None] | None,
+    shard_size: int,
+) -> None:
+    """Grow, and leave samples and record in the project however that ends."""
+    writer = ShardWriter(work.store, tally.run_id, shard_size, lambda: tally.record().to_json())
+    try:
+        asyncio.run(_grow(work, writer, tally, on_progress))
+        tally.end("finished")
+    except BudgetSpent as limit:
+        tally.end("stopped", limit.problem)
+    except SeedbedError as error:
+        tally.end("failed", error.problem)
+        raise
+    except KeyboardInterrupt:
+        tally.end("stopped", "Somebody stopped it.")
+        raise
+    except BaseException as error:
+        tally.end("failed", f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        writer.finish()
+
+
+async def _grow(
+    work: _Work,
+    writer: ShardWriter,
+    tally: _Tally,
+    on_progress: Callable[[Progress], None] | None,
+) -> None:
+    # distilabel takes seconds to import: only once there is something to do.
+    from pipeline.generation.chain import Chain, Job, warnings  # noqa: PLC0415
+    from pipeline.generation.flow import asked_by_experts, drive  # noqa: PLC0415
+    from pipeline.generation.llm import Shared  # noqa: PLC0415
+
+    settings = work.settings
+    tally.ledger = Ledger(work.budget, settings.all_models() if work.budget is not None else ())
+    tally.warnings = tuple(warnings(settings))
+    cache = CallCache(work.folder / CACHE)
+    traffic = Traffic(settings.concurrency)
+    chain = Chain(
+        Job(work.seed, settings, tally.run_id, tally.after),
+        work.access,
+        Shared(traffic, tally.ledger, cache),
+    )
+    saver = _Saver(writer)
+
+    async def take(outcome: Outcome) -> None:
+        tally.add(outcome)
+        if isinstance(outcome, Sample):
+            writer.add(outcome)
+        await saver.nudge()
+
+    def inspect(sample: Sample) -> tuple[Sample | None, tuple[str, ...]]:
+        found = work.inspector.inspect(sample)
+        return found.sample, tuple(flag.name for flag in found.dropped)
+
+    try:
+        async with _shown(tally, traffic, on_progress):
+            known = asked_by_experts(work.seed)
+            await drive(chain, known, work.planned.quotas(), take, inspect)
+    finally:
+        await chain.aclose()
+        cache.close()
+
+
+@contextmanager
+def _alone(work: Path, project: str) -> Iterator[None]:
+    """Keep a second run of the project away: both would pay for the same rows."""
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(work / "generate.lock", timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        raise InvalidInput(
+            f"Samples are being generated for {project} on this machine already.",
+            "Wait until that run ends, or stop it; this one would pay for the same rows.",
+        ) from error
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{work} cannot be written: {error.strerror}.",
+            "Make room or set SEEDBED_WORK_DIR to another folder.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _inspector(seed: Seed, settings: GenerationSettings, work: Path) -> Iterator[Inspector]:
+    path = work / "instructions.sqlite"
+    inspector = Inspector(seed, settings.quality, path)
+    try:
+        yield inspector
+    finally:
+        inspector.close()
+
+
+def _remembered(store: Store, inspector: Inspector) -> Iterable[Sample]:
+    for sample in read_samples(store):
+        inspector.remember(sample.sample_id, sample.instruction)
+        yield sample
+
+
+def _require_writable(store: Store) -> None:
     if not store.can_write():
         raise NotAllowed(
             f"These credentials may not write to {store.name}.",
             "Nothing was generated; use a token that may write, or another project.",
         )
-    writer = ShardWriter(store, run_id, shard_size)
+
+
+@asynccontextmanager
+async def _shown(
+    tally: _Tally, traffic: Traffic, show: Callable[[Progress], None] | None
+) -> AsyncIterator[None]:
+    """Report progress now and then, and once more at the end."""
+
+    def report() -> None:
+        if show is not None:
+            show(
+                Progress(
+                    record=tally.record(),
+                    in_flight=traffic.in_flight,
+                    limit=traffic.limit,
+                    held=traffic.held_for(),
+                    left=tally.seconds_left(),
+                )
+            )
+
+    async def keep_reporting() -> None:
+        while True:
+            report()
+            await asyncio.sleep(_SHOWN_EVERY)
+
+    reporting = asyncio.create_task(keep_reporting())
     try:
-        asyncio.run(_grow(seed, settings, quotas, access, writer, tally, on_progress))
+        yield
     finally:
-        writer.finish()
-        tally.shards = tuple(writer.paths)
-    return tally.summary()
-
-
-async def _grow(
-    seed: Seed,
-    settings: GenerationSettings,
-    quotas: Sequence[CellQuota],
-    access: ModelAccess,
-    writer: ShardWriter,
-    tally: _Tally,
-    on_progress: Callable[[RunSummary], None] | None,
-) -> None:
-    # distilabel takes seconds to import: only once there is something to do.
-    from pipeline.generation.chain import Chain  # noqa: PLC0415
-    from pipeline.generation.flow import drive  # noqa: PLC0415
-
-    chain = Chain(seed, settings, access, tally.run_id)
-    tally.usage = chain.usage
-    saver = _Saver(writer)
-
-    async def take(outcome: Outcome) -> None:
-        tally.add(outcome, settings.completions)
-        if isinstance(outcome, Sample):
-            writer.add(outcome)
-        await saver.nudge()
-        if on_progress is not None:
-            on_progress(tally.summary())
-
-    try:
-        await drive(chain, seed, quotas, take)
-    finally:
-        await chain.aclose()
+        reporting.cancel()
+        with suppress(asyncio.CancelledError):
+            await reporting
+        report()
 
 
 class _Saver:
@@ -186,6 +321,7 @@ class _Saver:
             except StoreUnavailable as error:
                 _log.warning("%s It is tried again; generation goes on.", error.problem)
         if self._running is None and self._writer.due():
+            self._writer.take()
             self._running = asyncio.create_task(asyncio.to_thread(self._writer.commit))
             # Should the run end before this is awaited, ``finish`` meets the same trouble.
             self._running.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -193,41 +329,84 @@ class _Saver:
 
 @dataclass(slots=True)
 class _Tally:
+    """What a run has done so far."""
+
     run_id: str
     fingerprint: str
+    settings: GenerationSettings
+    after: Round | None
     wanted: int
+    other: int
+    ledger: Ledger = field(default_factory=Ledger)
+    warnings: tuple[str, ...] = ()
+    started_at: str = field(default_factory=now)
+    state: Literal["running", "finished", "stopped", "failed"] = "running"
+    why: str = ""
     samples: int = 0
     missing: int = 0
     incomplete: int = 0
-    usage: Usage | None = None
-    shards: tuple[str, ...] = ()
+    flags: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], str] = field(default_factory=dict)
+    _began: float = field(default_factory=time.monotonic)
 
-    def add(self, outcome: Outcome, completions: int) -> None:
+    def add(self, outcome: Outcome) -> None:
         if isinstance(outcome, Sample):
             self.samples += 1
-            self.incomplete += len(outcome.completions) < completions
+            self.incomplete += self._incomplete(outcome)
+            self.flags.update({Flag.parse(text).name for text in outcome.flags})
             return
         self.missing += outcome.rows
+        if outcome.stage == "quality":
+            self.dropped[outcome.kind] += 1
+            return
         self.counts[outcome.stage, outcome.kind] += 1
         self.examples.setdefault((outcome.stage, outcome.kind), outcome.reason)
 
-    def summary(self) -> RunSummary:
-        usage = self.usage
-        return RunSummary(
+    def _incomplete(self, sample: Sample) -> bool:
+        settings = self.settings
+        lines = settings.completions * (1 + settings.evolve_completions)
+        unrated = settings.judge and any(c.judge_rating is None for c in sample.completions)
+        return len(sample.completions) < lines or bool(unrated)
+
+    def end(self, state: Literal["finished", "stopped", "failed"], why: str = "") -> None:
+        self.state, self.why = state, why
+
+    def seconds_left(self) -> float | None:
+        done = self.samples + self.missing
+        if not done:
+            return None
+        return (time.monotonic() - self._began) / done * max(0, self.wanted - done)
+
+    def record(self) -> RunRecord:
+        ledger = self.ledger
+        return RunRecord(
             run_id=self.run_id,
             fingerprint=self.fingerprint,
+            round=self.after.number if self.after else None,
+            state=self.state,
+            why=self.why,
+            started_at=self.started_at,
+            updated_at=now(),
+            seconds=round(time.monotonic() - self._began, 3),
+            settings=self.settings.model_dump(mode="json"),
+            other=self.other,
             wanted=self.wanted,
             samples=self.samples,
             missing=self.missing,
             incomplete=self.incomplete,
             failures=tuple(
-                FailureCount(stage, kind, count, self.examples[stage, kind])
-                for (stage, kind), count in self.counts.most_common()
+                FailureCount(stage=stage, kind=kind, count=n, example=self.examples[stage, kind])
+                for (stage, kind), n in self.counts.most_common()
             ),
-            calls=usage.calls if usage else 0,
-            tokens_in=usage.tokens_in if usage else 0,
-            tokens_out=usage.tokens_out if usage else 0,
-            shards=self.shards,
+            flags=dict(self.flags.most_common()),
+            dropped=dict(self.dropped.most_common()),
+            calls=ledger.total("calls"),
+            cached=ledger.total("cached"),
+            tokens_in=ledger.total("tokens_in"),
+            tokens_out=ledger.total("tokens_out"),
+            cost=ledger.cost,
+            unpriced=tuple(sorted(ledger.unpriced)),
+            warnings=self.warnings,
         )

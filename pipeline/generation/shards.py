@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from pipeline.core import layout
@@ -29,20 +29,26 @@ _LONGEST_WAIT: Final = 120.0
 class ShardWriter:
     """Collects samples and commits them as shards of at most ``shard_size`` rows.
 
-    ``add`` and ``due`` belong to one thread; ``commit`` may run in another, once at a time. A
+    ``add``, ``due`` and ``take`` belong to one thread; ``commit`` may run in another, once at a
+    time, after ``take``. A
     commit that failed is repeated with the same bytes under the same name, so that one whose reply
-    was lost does no harm.
+    was lost does no harm. ``record`` gives the run's record, which goes along with each commit.
     """
 
-    def __init__(self, store: Store, run_id: str, shard_size: int) -> None:
+    def __init__(
+        self, store: Store, run_id: str, shard_size: int, record: Callable[[], bytes]
+    ) -> None:
         self._store = store
         self._run_id = run_id
         self._shard_size = shard_size
+        self._record = record
         self._waiting: list[Sample] = []
+        self._taken: list[Sample] = []
+        self._taken_record = b""
         self._underway: dict[str, bytes] = {}
+        self._guarded: dict[str, str | None] = {}
         self._next = _first_free(store, run_id)
         self._tried_at: float | None = None
-        self.paths: list[str] = []
 
     @property
     def held(self) -> int:
@@ -55,11 +61,18 @@ class ShardWriter:
 
     def due(self) -> bool:
         """Tell whether it is time to commit."""
-        if not self._waiting and not self._underway:
+        if not self._waiting and not self._taken and not self._underway:
             return False
         if self._tried_at is None:
             return self.held >= FIRST_ROWS
         return time.monotonic() - self._tried_at >= EVERY or self.held >= MOST_HELD
+
+    def take(self) -> None:
+        """Settle what the next commit holds, unless one that failed is to be repeated."""
+        self._tried_at = time.monotonic()
+        if not self._underway and not self._taken:
+            self._taken, self._waiting = self._waiting, []
+            self._taken_record = self._record()
 
     def commit(self) -> None:
         """Put everything taken so far into the project, in one commit.
@@ -68,27 +81,29 @@ class ShardWriter:
             StoreUnavailable: The store cannot be reached; what was taken is kept for the next try.
             NotAllowed: These credentials may not write.
         """
-        self._tried_at = time.monotonic()
         if not self._underway:
-            taken, self._waiting = self._waiting, []
-            self._underway = self._files(taken)
-        if self._underway:
-            self._store.commit(
-                self._underway,
-                message=f"Add samples of run {self._run_id}",
-                expect=dict.fromkeys(self._underway, ABSENT),
-            )
-            self.paths += self._underway
-            self._underway = {}
+            self._underway = self._files(self._taken)
+            self._guarded = dict.fromkeys(self._underway, ABSENT)
+            self._underway[layout.run_record(self._run_id)] = self._taken_record
+            self._taken = []
+        self._store.commit(
+            self._underway,
+            message=f"Add samples of run {self._run_id}",
+            expect=self._guarded,
+        )
+        self._underway = {}
 
     def finish(self) -> None:
-        """Commit what is left, trying again for a while if the store is away.
+        """Commit what is left and the last record, trying again for a while if the store is away.
 
         Raises:
-            StoreUnavailable: The store stayed away; the message says how many samples are lost.
+            StoreUnavailable: The store stayed away.
         """
         waits = iter(_LAST_WAITS)
-        while self._waiting or self._underway:
+        while True:
+            # What an earlier commit left under way goes first, and holds an older record.
+            last = not self._underway and not self._taken
+            self.take()
             try:
                 self.commit()
             except StoreUnavailable as error:
@@ -98,10 +113,14 @@ class ShardWriter:
                     raise StoreUnavailable(
                         f"The last samples could not be saved to {self._store.name}: "
                         f"{error.problem}",
-                        "Run the same command again to make them anew.",
+                        "Run the same command again: answers that were paid for are kept on this "
+                        "machine and are not paid for again.",
                     ) from error
                 _log.warning("%s Trying again in %.0f s.", error.problem, pause)
                 time.sleep(pause)
+                continue
+            if last:
+                return
 
     def _files(self, samples: Sequence[Sample]) -> dict[str, bytes]:
         files = {}

@@ -17,12 +17,12 @@ from typing import Any, Final
 from pipeline.core.schema import STAND_INS, Cell, Seed, normalized, stable_id
 from pipeline.generation import prompting
 from pipeline.generation.bases import AsyncLLM
-from pipeline.generation.planning import phrases_text
 
 HASTY: Final = STAND_INS[1]
 
 _FIELD = r"^{}: (.*)$"
 _WANTED = re.compile(r"^Write exactly (\d+) new ", re.MULTILINE)
+_NUMBER_OF_CALL = re.compile(r"^Request (\d+) of a series", re.MULTILINE)
 _AVOID = re.compile(r"^- (.+)$", re.MULTILINE)
 # Bounded, so that a long text without a full stop is not searched again from each character.
 _SENTENCE = re.compile(
@@ -55,6 +55,7 @@ class StandIn(AsyncLLM):
         top_p: float | None = None,
         max_tokens: int | None = None,
         seed: int | None = None,
+        stage: str = "call",
     ) -> dict[str, Any]:
         """Compose ``num_generations`` texts; of the parameters only ``seed`` changes them.
 
@@ -67,6 +68,7 @@ class StandIn(AsyncLLM):
             top_p: Not used.
             max_tokens: Not used.
             seed: Another number gives another text.
+            stage: Not used.
         """
         texts = [
             compose(self.seed, self.model, input, (seed or 0) + turn)
@@ -93,8 +95,9 @@ def compose(seed: Seed, model: str, messages: prompting.Messages, variation: int
         seed, Cell(topic=_field("Topic", where), perspective=_field("Perspective", where))
     )
     if wanted:
-        avoid = _AVOID.findall(request)
-        return json.dumps(author.questions(int(wanted[1]), avoid, variation), ensure_ascii=False)
+        avoid, call = _AVOID.findall(request), _NUMBER_OF_CALL.search(request)
+        number = int(call[1]) if call else 1
+        return json.dumps(author.questions(int(wanted[1]), avoid, number), ensure_ascii=False)
     if model == HASTY:
         return author.hasty(request, variation)
     return author.careful(request, variation)
@@ -113,14 +116,12 @@ class _Author:
         view = self._say["view"].format(article=article, perspective=perspective)
         self._words = {"topic": self._in_sentence(cell.topic), "view": view}
 
-    def questions(self, count: int, avoid: Sequence[str], variation: int) -> list[str]:
-        """The next questions of the cell, after the last of those that exist already."""
-        ordered = self._all_questions
-        position = {normalized(text): index for index, text in enumerate(ordered)}
+    def questions(self, count: int, avoid: Sequence[str], number: int) -> list[str]:
+        """The questions of the ``number``-th call, without those that exist already."""
         taken = {normalized(text) for text in avoid}
-        after = max((position[text] + 1 for text in taken if text in position), default=0)
-        shift = after + variation * count
-        turned = [ordered[(shift + index) % len(ordered)] for index in range(len(ordered))]
+        start = (number - 1) * count
+        ordered = self._all_questions
+        turned = [ordered[(start + index) % len(ordered)] for index in range(len(ordered))]
         return [text for text in turned if normalized(text) not in taken][:count]
 
     def careful(self, instruction: str, variation: int) -> str:
@@ -180,7 +181,8 @@ class _Author:
         cell = normalized(self._cell.topic)
         asked = set(_WORD.findall(instruction.casefold()))
         found: list[tuple[int, str]] = []
-        for example in prompting.relevant_examples(self._seed, self._cell, 3):
+        examples = prompting.usable_examples(self._seed)
+        for example in prompting.relevant_examples(examples, self._cell, 3):
             if normalized(example.topic) in ("", cell):
                 for sentence in _sentences(example.answer):
                     shared = len(asked & set(_WORD.findall(sentence.casefold())))
@@ -218,7 +220,9 @@ _ORDINARY: Final = ("beginner", "expert", "experienced", "environmental", "econo
 
 @cache
 def _phrases() -> dict[str, dict[str, Any]]:
-    phrases: dict[str, dict[str, Any]] = json.loads(phrases_text())
+    phrases: dict[str, dict[str, Any]] = json.loads(
+        prompting.prompt_text(prompting.STAND_IN_PHRASES)
+    )
     return phrases
 
 

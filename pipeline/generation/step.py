@@ -7,17 +7,23 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from pydantic import Field, SecretStr
 
 from pipeline.core.errors import SeedbedError
+from pipeline.core.rounds import Round
 from pipeline.core.schema import Cell, GenerationSettings, Sample, Seed
 from pipeline.generation.access import ROUTER, ModelAccess
 from pipeline.generation.bases import Step, StepInput
-from pipeline.generation.chain import Failure
+from pipeline.generation.cache import CACHE, CallCache
+from pipeline.generation.chain import Failure, Job
 from pipeline.generation.flow import Outcome, grow
-from pipeline.generation.planning import CellQuota
+from pipeline.generation.known import CellQuota
+from pipeline.generation.ledger import Ledger
+from pipeline.generation.llm import Shared
+from pipeline.generation.traffic import Traffic
 
 Row: TypeAlias = dict[str, Any]
 
@@ -35,6 +41,8 @@ class GrowSamples(Step):
     seed: Seed
     settings: GenerationSettings
     run_id: str
+    after: Round | None = None
+    work: str
     hf_token: SecretStr | None = Field(default=None, exclude=True, repr=False)
     model_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
     router: str = ROUTER
@@ -58,8 +66,11 @@ class GrowSamples(Step):
     async def _grow(self, quotas: Sequence[CellQuota]) -> list[Outcome]:
         access = ModelAccess(_revealed(self.hf_token), _revealed(self.model_key), self.router)
         outcomes: list[Outcome] = []
+        job = Job(self.seed, self.settings, self.run_id, self.after)
+        cache = CallCache(Path(self.work) / CACHE)
         try:
-            stream = grow(self.seed, self.settings, quotas, access, self.run_id)
+            shared = Shared(Traffic(self.settings.concurrency), Ledger(), cache)
+            stream = grow(job, quotas, access, shared)
             async with aclosing(stream):
                 async for outcome in stream:
                     outcomes.append(outcome)
@@ -69,13 +80,14 @@ class GrowSamples(Step):
                 Failure(cell, "instruction", kind, error.problem, rows)
                 for cell, rows in _undone(quotas, outcomes)
             ]
+        finally:
+            cache.close()
         return outcomes
 
 
 def quota_row(quota: CellQuota) -> Row:
     """A quota as the step reads it."""
-    fields = {"cell": quota.cell.model_dump(), "count": quota.count, "asked": quota.instructions}
-    return {"quota": json.dumps(fields, ensure_ascii=False)}
+    return {"quota": json.dumps(asdict(quota) | {"cell": quota.cell.model_dump()})}
 
 
 def outcome_of(row: Row) -> Outcome:
@@ -90,7 +102,11 @@ def outcome_of(row: Row) -> Outcome:
 def _quota_of(row: Row) -> CellQuota:
     fields = json.loads(row["quota"])
     cell = Cell.model_validate(fields["cell"])
-    return CellQuota(cell, fields["count"], tuple(fields["asked"]))
+    made = {
+        int(ask): {int(position): text for position, text in rows.items()}
+        for ask, rows in fields["made"].items()
+    }
+    return CellQuota(cell, fields["count"], made, tuple(fields["others"]))
 
 
 def _outcome_json(outcome: Outcome) -> str:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import gradio as gr
 from pydantic import TypeAdapter, ValidationError
@@ -139,15 +139,11 @@ def _key(settings: Settings, who: Visitor, generation: GenerationSettings) -> st
 
     On a Space only those may use it who may write to the project.
     """
-    if settings.api_key is None or not any(choice.base_url for choice in _models(generation)):
+    if settings.api_key is None or not any(choice.base_url for choice in generation.all_models()):
         return None
     if settings.on_space and (who.token is None or not writing_store(settings, who).can_write()):
         return None
     return settings.api_key
-
-
-def _models(generation: GenerationSettings) -> list[Any]:
-    return [*generation.models, generation.for_instructions()]
 
 
 def _read_cells(chosen: object, known: Sequence[Cell]) -> list[Cell]:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from annotate_space.service import MAX_EVENTS, AnnotateService, _journal_folder
+from annotate_space.service import MAX_EVENTS, AnnotateService
 from pipeline.core.errors import InvalidInput, ProjectNotFound
 from pipeline.core.feedback import FeedbackEvent
-from pipeline.core.projects import load_feedback, read_feedback
+from pipeline.core.projects import load_feedback, read_feedback, work_folder
 from pipeline.core.samples import to_parquet
 from pipeline.core.schema import STAND_INS, Project, Sample, Task
 from pipeline.core.settings import Settings
@@ -265,7 +265,7 @@ def test_a_server_that_cannot_save_says_why(start: Start, monkeypatch: pytest.Mo
 def test_projects_with_similar_names_never_share_a_journal(tmp_path: Path) -> None:
     settings = Settings(work_dir=tmp_path)
     folders = {
-        _journal_folder(settings, HubStore(name, token=None, hub=settings.hub))
+        work_folder(HubStore(name, token=None, hub=settings.hub), settings)
         for name in ("ana/farm-ing", "ana-farm/ing", "ana/farm.ing")
     }
     assert len(folders) == 3

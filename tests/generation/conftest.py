@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.core.schema import GenerationSettings, ModelChoice
+from pipeline.generation.cache import CallCache
+from pipeline.generation.ledger import Ledger
+from pipeline.generation.llm import Shared
+from pipeline.generation.traffic import Traffic
 from tests.llm_server import LlmServer
 
 
@@ -28,3 +32,11 @@ def settings_for(url: str, *models: str, **changes: object) -> GenerationSetting
     """Settings that call ``models`` at ``url``."""
     choices = [ModelChoice(model=name, base_url=url) for name in models or ("a/one", "b/two")]
     return GenerationSettings.model_validate({"models": choices, **changes})
+
+
+def shared_for(
+    settings: GenerationSettings, budget: float | None = None, cache: CallCache | None = None
+) -> Shared:
+    """What the models of a run have in common."""
+    models = settings.all_models() if budget is not None else ()
+    return Shared(Traffic(settings.concurrency), Ledger(budget, models), cache)

@@ -16,13 +16,15 @@ import pytest
 from pipeline.core.errors import InvalidInput, ModelUnavailable, NotSignedIn, SeedbedError
 from pipeline.core.samples import read_shard, to_parquet
 from pipeline.core.schema import STAND_INS, Example, GenerationSettings, ModelChoice, Sample, Seed
-from pipeline.generation import prompting
 from pipeline.generation.access import ModelAccess
-from pipeline.generation.chain import Failure
+from pipeline.generation.chain import Failure, Job
 from pipeline.generation.flow import PREVIEW, Outcome, grow, preview
-from pipeline.generation.planning import CellQuota, fingerprint, plan
+from pipeline.generation.known import CellQuota
+from pipeline.generation.llm import Shared
+from pipeline.generation.planning import fingerprint, plan
+from pipeline.generation.prompting import Prompts
 from tests.factories import a_seed
-from tests.generation.conftest import settings_for
+from tests.generation.conftest import settings_for, shared_for
 from tests.llm_server import Fault, Latency, LlmServer, Received, reply
 
 ACCESS = ModelAccess()
@@ -41,10 +43,12 @@ def _grow(
     access: ModelAccess = ACCESS,
     seed: Seed | None = None,
     existing: Sequence[Sample] = (),
+    shared: Shared | None = None,
 ) -> tuple[list[Sample], list[Failure]]:
     seed = seed or a_seed()
-    outcomes = _collect(grow(seed, settings, plan(seed, settings, existing, rows), access, "run-1"))
-    return _split(outcomes)
+    quotas = plan(seed, settings, existing, rows).quotas()
+    job = Job(seed, settings, "run-1")
+    return _split(_collect(grow(job, quotas, access, shared or shared_for(settings))))
 
 
 def _split(outcomes: Sequence[Outcome]) -> tuple[list[Sample], list[Failure]]:
@@ -69,10 +73,13 @@ def test_every_sample_says_where_it_comes_from(server: LlmServer) -> None:
             for c in seed.cells()
             if (c.topic, c.perspective) == (sample.topic, sample.perspective)
         )
-        assert sample.system == prompting.answer_system(seed, cell)
+        assert sample.system == Prompts(seed).answer_system(cell)
         assert sample.fingerprint == fingerprint(seed, settings)
         assert sample.run_id == "run-1"
-        assert sample.lineage == (f"cell:{cell.topic}|{cell.perspective}", "written by:a/one")
+        about, origin, writer = sample.lineage
+        assert about == f"cell:{cell.topic}|{cell.perspective}"
+        assert re.fullmatch(r"ask:0\.[01]", origin)
+        assert writer == "written by:a/one"
         assert sample.created_at.endswith("Z")
         assert [c.model for c in sample.completions] == ["a/one", "b/two"]
         for completion in sample.completions:
@@ -172,7 +179,7 @@ def test_a_reply_without_a_list_is_never_data(server: LlmServer) -> None:
     samples, failures = _grow(settings_for(server.url), 4)
     assert samples == []
     assert sum(f.rows for f in failures) == 4
-    assert {f.kind for f in failures} == {"no list"}
+    assert {f.kind for f in failures} == {"unreadable"}
 
 
 def test_thinking_is_not_data(server: LlmServer) -> None:
@@ -264,7 +271,7 @@ def test_a_refused_key_is_one_error_after_a_few_calls(server: LlmServer) -> None
     error = _trouble(settings_for(server.url), ModelAccess(api_key="wrong-key"))
     assert isinstance(error, ModelUnavailable)
     assert "SEEDBED_API_KEY" in str(error)
-    assert len(server.requests) <= 8
+    assert len(server.requests) <= 16
 
 
 def test_one_wrong_model_of_two_is_one_error_that_names_it(server: LlmServer) -> None:
@@ -282,7 +289,7 @@ def test_a_single_row_is_enough_to_tell_that_an_endpoint_is_of_no_use(server: Ll
 def test_a_server_that_only_fails_is_given_up(server: LlmServer) -> None:
     server.fail(Fault(status=503))
     assert "HTTP 503" in str(_trouble(settings_for(server.url)))
-    assert len(server.requests) < 100
+    assert len(server.requests) < 200
 
 
 def test_a_key_that_is_revoked_in_the_middle_ends_the_run_after_what_was_made(
@@ -293,7 +300,8 @@ def test_a_key_that_is_revoked_in_the_middle_ends_the_run_after_what_was_made(
     made: list[Outcome] = []
 
     async def run() -> None:
-        async for outcome in grow(seed, settings, plan(seed, settings, [], 2_000), ACCESS, "r"):
+        quotas = plan(seed, settings, [], 2_000).quotas()
+        async for outcome in grow(Job(seed, settings, "r"), quotas, ACCESS, shared_for(settings)):
             made.append(outcome)
 
     with pytest.raises(ModelUnavailable, match="refuses"):
@@ -384,7 +392,8 @@ def test_a_preview_sends_what_the_batch_sends(server: LlmServer) -> None:
     shown, _ = _split(_collect(preview(seed, settings, cells, ACCESS)))
     previewed, server.requests = server.requests, []
     quotas = [CellQuota(cell, 1) for cell in cells]
-    made, _ = _split(_collect(grow(seed, settings, quotas, ACCESS, "run")))
+    job = Job(seed, settings, "run")
+    made, _ = _split(_collect(grow(job, quotas, ACCESS, shared_for(settings))))
 
     def sent(requests: Sequence[Received]) -> list[str]:
         return sorted(json.dumps([r.model, r.messages, r.parameters]) for r in requests)
@@ -400,8 +409,8 @@ def test_the_messages_shown_are_the_messages_sent(server: LlmServer) -> None:
     cell = seed.cells()[0]
     samples, _ = _split(_collect(preview(seed, settings, [cell], ACCESS)))
     asked, *answered = server.requests
-    assert asked.messages == prompting.instruction_messages(seed, cell, 1, [])
-    shown = prompting.answer_messages(seed, cell, samples[0].instruction)
+    assert asked.messages == Prompts(seed).instructions(cell, 4, [], 1)
+    shown = Prompts(seed).answer(cell, samples[0].instruction)
     assert [r.messages for r in answered] == [shown, shown]
 
 
@@ -410,7 +419,8 @@ def test_leaving_the_stream_early_stops_the_calls(server: LlmServer) -> None:
     seed, settings = a_seed(), settings_for(server.url, concurrency=4)
 
     async def run() -> None:
-        stream = grow(seed, settings, plan(seed, settings, [], 500), ACCESS, "r")
+        quotas = plan(seed, settings, [], 500).quotas()
+        stream = grow(Job(seed, settings, "r"), quotas, ACCESS, shared_for(settings))
         async with aclosing(stream):
             async for _ in stream:
                 break
@@ -426,7 +436,8 @@ def test_a_slow_reader_holds_the_calls_back(server: LlmServer) -> None:
     seed, settings = a_seed(), settings_for(server.url, concurrency=2)
 
     async def run() -> None:
-        stream = grow(seed, settings, plan(seed, settings, [], 1_000), ACCESS, "r")
+        quotas = plan(seed, settings, [], 1_000).quotas()
+        stream = grow(Job(seed, settings, "r"), quotas, ACCESS, shared_for(settings))
         async with aclosing(stream):
             await anext(stream)
             await asyncio.sleep(0.5)

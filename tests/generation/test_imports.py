@@ -25,10 +25,11 @@ def test_distilabel_is_imported_and_used_without_a_word() -> None:
     code = (
         "import pipeline.generation.step;"
         "from pipeline.core.schema import GenerationSettings as G;"
-        "from pipeline.generation.chain import Chain;"
+        "from pipeline.generation.chain import Chain, Job;"
         "from pipeline.generation.access import ModelAccess;"
         "from tests.factories import a_seed;"
-        "Chain(a_seed(), G(), ModelAccess(), 'run')"
+        "from tests.generation.conftest import shared_for;"
+        "Chain(Job(a_seed(), G(), 'run'), ModelAccess(), shared_for(G()))"
     )
     done = _python(code, "-W", "default::UserWarning", "-W", "default::RuntimeWarning")
     assert (done.stdout, done.stderr) == ("", "")

@@ -38,39 +38,39 @@ def test_rows_are_spread_as_evenly_as_what_exists_allows(levels: list[int], tota
 
 @pytest.mark.parametrize(("rows", "counts"), [(1, [1]), (4, [1] * 4), (6, [2, 2, 1, 1])])
 def test_an_empty_project_gets_even_quotas(rows: int, counts: list[int]) -> None:
-    quotas = plan(a_seed(), SETTINGS, [], rows)
+    quotas = list(plan(a_seed(), SETTINGS, [], rows).quotas())
     assert [quota.count for quota in quotas] == counts
 
 
 def test_what_exists_counts_and_is_named() -> None:
     seed = a_seed()
-    samples = [_made(seed, n, n % 4) for n in range(6)]
-    assert plan(seed, SETTINGS, samples, 6) == []
-    assert plan(seed, SETTINGS, samples, 2) == []
-    quotas = plan(seed, SETTINGS, samples, 8)
+    samples = [_made(seed, n, n % 4, lineage=("ask:3.1",)) for n in range(6)]
+    assert plan(seed, SETTINGS, samples, 6).rows == 0
+    assert plan(seed, SETTINGS, samples, 2).rows == 0
+    quotas = list(plan(seed, SETTINGS, samples, 8).quotas())
     assert [(q.cell, q.count) for q in quotas] == [(seed.cells()[2], 1), (seed.cells()[3], 1)]
-    assert quotas[0].instructions == (samples[2].instruction,)
+    assert quotas[0].made == {3: {1: samples[2].instruction}}
 
 
 def test_rows_of_another_fingerprint_are_avoided_but_do_not_count() -> None:
     seed = a_seed()
     old = _made(seed, 1, 0, fingerprint="other")
-    quotas = plan(seed, SETTINGS, [old], 4)
+    quotas = list(plan(seed, SETTINGS, [old], 4).quotas())
     assert [quota.count for quota in quotas] == [1] * 4
-    assert quotas[0].instructions == (old.instruction,)
+    assert (quotas[0].made, quotas[0].others) == ({}, (old.instruction,))
 
 
 def test_a_new_topic_grows_only_its_own_cells() -> None:
     seed = a_seed()
     samples = [_made(seed, n, n) for n in range(4)]
     wider = seed.model_copy(update={"topics": ["Ponds", *seed.topics]})
-    quotas = plan(wider, SETTINGS, samples, 6)
+    quotas = list(plan(wider, SETTINGS, samples, 6).quotas())
     assert [(q.cell.topic, q.count) for q in quotas] == [("Ponds", 1), ("Ponds", 1)]
 
 
 def test_samples_of_cells_that_are_gone_do_not_count() -> None:
     seed = a_seed()
-    assert len(plan(seed, SETTINGS, [_made(seed, 1, 0, topic="Ponds")], 4)) == 4
+    assert plan(seed, SETTINGS, [_made(seed, 1, 0, topic="Ponds")], 4).rows == 4
 
 
 CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -128,5 +128,5 @@ def test_planning_a_hundred_thousand_cells_is_quick() -> None:
         topics=[f"t{n}" for n in range(500)],
         perspectives=[f"p{n}" for n in range(200)],
     )
-    quotas = plan(seed, SETTINGS, [], 150_000)
+    quotas = list(plan(seed, SETTINGS, [], 150_000).quotas())
     assert sum(quota.count for quota in quotas) == 150_000

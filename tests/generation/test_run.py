@@ -8,8 +8,9 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,12 +23,13 @@ from pipeline.core.errors import (
     StoreUnavailable,
 )
 from pipeline.core.projects import make_project
+from pipeline.core.runs import RunRecord, read_runs
 from pipeline.core.samples import read_samples, read_shard
-from pipeline.core.schema import GenerationSettings, Project, Seed
+from pipeline.core.schema import GenerationSettings, Project, Sample, Seed
 from pipeline.core.store_folder import FolderStore
-from pipeline.generation import shards
+from pipeline.generation import run, shards
 from pipeline.generation.access import ModelAccess
-from pipeline.generation.run import RunSummary, generate, new_run_id
+from pipeline.generation.run import Progress, generate, new_run_id
 from tests.factories import a_seed
 from tests.generation.conftest import settings_for
 from tests.llm_server import Fault, Latency, LlmServer
@@ -69,39 +71,49 @@ def store(folder: Path) -> Flaky:
     return store
 
 
-def _run(store: FolderStore, rows: int, settings: GenerationSettings = STAND_IN) -> RunSummary:
-    return generate(store, a_seed(), settings, ACCESS, rows=rows)
+def _shards(store: FolderStore) -> list[str]:
+    return [file.path for file in store.files("samples")]
+
+
+def _run(
+    store: FolderStore,
+    rows: int,
+    settings: GenerationSettings = STAND_IN,
+    seed: Seed | None = None,
+    **options: Any,  # noqa: ANN401
+) -> RunRecord:
+    options.setdefault("work", store.work_folder)
+    return generate(store, seed or a_seed(), settings, ACCESS, rows=rows, **options)
 
 
 def test_samples_arrive_in_the_project(store: Flaky) -> None:
-    summary = _run(store, 24)
+    record = _run(store, 24)
     samples = list(read_samples(store))
     assert len(samples) == 24
-    assert (summary.wanted, summary.samples, summary.missing) == (24, 24, 0)
-    assert {s.run_id for s in samples} == {summary.run_id}
-    assert {s.fingerprint for s in samples} == {summary.fingerprint}
-    assert summary.failures == ()
-    assert summary.calls == 12 + 48 - 4
+    assert (record.wanted, record.samples, record.missing) == (24, 24, 0)
+    assert {s.run_id for s in samples} == {record.run_id}
+    assert {s.fingerprint for s in samples} == {record.fingerprint}
+    assert record.failures == ()
+    assert (record.calls, record.cost) == (0, 0)
     cells = Counter((s.topic, s.perspective) for s in samples)
     assert set(cells.values()) == {6}
-    for path in summary.shards:
-        assert path.startswith(f"samples/{summary.run_id}/")
-        assert store.read(path)
+    assert _shards(store)
+    assert all(path.startswith(f"samples/{record.run_id}/") for path in _shards(store))
 
 
 def test_the_same_command_twice_does_nothing(store: Flaky) -> None:
     _run(store, 12)
     before = store.files()
     again = _run(store, 12)
-    assert (again.wanted, again.samples, again.calls, again.shards) == (0, 0, 0, ())
+    assert (again.wanted, again.samples, again.calls) == (0, 0, 0)
     assert store.files() == before
 
 
 def test_asking_for_more_adds_what_is_missing(store: Flaky) -> None:
     first = {s.sample_id for s in _samples(store, 10)}
-    summary = _run(store, 25)
+    record = _run(store, 25)
     samples = list(read_samples(store))
-    assert summary.samples == 15
+    assert record.samples == 15
     assert first < {s.sample_id for s in samples}
     assert len({s.instruction for s in samples}) == 25
 
@@ -125,53 +137,56 @@ def test_the_summary_counts_what_failed_and_why(store: Flaky, server: LlmServer)
     server.fail(
         Fault(status=400, message="no", when=lambda r: "Question 1" in r.messages[-1]["content"])
     )
-    summary = generate(
-        store, a_seed(), settings_for(server.url, instructions_per_call=1), ACCESS, rows=4
-    )
-    assert (summary.samples, summary.missing, summary.incomplete) == (0, 4, 0)
-    by_kind = {(f.stage, f.kind): f.count for f in summary.failures}
+    record = _run(store, 4, settings_for(server.url, instructions_per_call=1))
+    assert (record.samples, record.missing, record.incomplete) == (0, 4, 0)
+    by_kind = {(f.stage, f.kind): f.count for f in record.failures}
     assert by_kind == {("completion", "rejected"): 4, ("completion", "empty"): 4}
-    assert all(f.example.endswith(".") for f in summary.failures)
+    assert all(f.example.endswith(".") for f in record.failures)
     server.heal()
     server.fail(Fault(text="", when=lambda r: r.model == "b/two" and not r.wanted))
-    summary = generate(store, a_seed(), settings_for(server.url), ACCESS, rows=4)
-    assert (summary.samples, summary.missing, summary.incomplete) == (4, 0, 4)
-    assert summary.tokens_in > 0
-    assert summary.tokens_out > 0
+    record = _run(store, 4, settings_for(server.url))
+    assert (record.samples, record.missing, record.incomplete) == (4, 0, 4)
+    assert record.tokens_in > 0
+    assert record.tokens_out > 0
 
 
-def test_progress_ends_where_the_summary_is(store: Flaky) -> None:
-    seen: list[RunSummary] = []
-    summary = generate(store, a_seed(), STAND_IN, ACCESS, rows=9, on_progress=seen.append)
-    assert [s.samples for s in seen] == list(range(1, 10))
-    assert seen[-1].calls == summary.calls
-    assert {s.wanted for s in seen} == {9}
+def test_progress_ends_where_the_record_is(store: Flaky, server: LlmServer) -> None:
+    server.latency = Latency(0.05)
+    seen: list[Progress] = []
+    record = _run(store, 40, settings_for(server.url), on_progress=seen.append)
+    counts = [now.record.samples for now in seen]
+    assert counts == sorted(counts)
+    assert counts[-1] == record.samples == 40
+    assert seen[-1].record.calls == record.calls == len(server.requests)
+    assert {now.record.wanted for now in seen} == {40}
+    assert max(now.in_flight for now in seen) == 8
+    assert (seen[0].left, seen[-1].left) == (None, 0)
 
 
 def test_the_first_samples_are_there_while_the_rest_is_made(
     store: Flaky, monkeypatch: pytest.MonkeyPatch, server: LlmServer
 ) -> None:
-    server.latency = Latency(0.01)
+    server.latency = Latency(0.02)
     found: dict[int, int] = {}
 
-    def look(progress: RunSummary) -> None:
-        found[progress.samples] = len(store.files("samples"))
+    def look(progress: Progress) -> None:
+        found[progress.record.samples] = len(_shards(store))
 
-    summary = generate(store, a_seed(), settings_for(server.url), ACCESS, rows=60, on_progress=look)
-    assert found[10] == 0
-    assert found[60] == 1
-    assert len(store.commits) == 2
-    assert len(summary.shards) == 2
+    monkeypatch.setattr(run, "_SHOWN_EVERY", 0.01)
+    _run(store, 60, settings_for(server.url), on_progress=look)
+    assert found[0] == 0
+    assert max(shards for count, shards in found.items() if count < 60) == 1
+    assert len(store.commits) == len(_shards(store)) == 2
 
     monkeypatch.setattr(shards, "EVERY", 0.1)
     store.commits.clear()
-    generate(store, a_seed(), settings_for(server.url), ACCESS, rows=160)
+    _run(store, 160, settings_for(server.url))
     assert len(store.commits) > 3
 
 
 def test_a_commit_holds_files_of_at_most_the_shard_size(store: Flaky) -> None:
-    summary = generate(store, a_seed(), STAND_IN, ACCESS, rows=50, shard_size=7)
-    sizes = [len(list(read_shard(store.checkout("samples") / path))) for path in summary.shards]
+    _run(store, 50, shard_size=7)
+    sizes = [len(list(read_shard(store.checkout("samples") / path))) for path in _shards(store)]
     assert sum(sizes) == 50
     assert max(sizes) == 7
     assert len(store.commits) <= 3
@@ -179,11 +194,8 @@ def test_a_commit_holds_files_of_at_most_the_shard_size(store: Flaky) -> None:
 
 def test_a_run_id_used_before_continues_after_its_shards(store: Flaky) -> None:
     for rows in (4, 8):
-        generate(store, a_seed(), STAND_IN, ACCESS, rows=rows, run_id="mine")
-    assert [f.path for f in store.files("samples")] == [
-        "samples/mine/00000.parquet",
-        "samples/mine/00001.parquet",
-    ]
+        _run(store, rows, run_id="mine")
+    assert _shards(store) == ["samples/mine/00000.parquet", "samples/mine/00001.parquet"]
 
 
 def test_a_store_that_is_away_for_a_while_loses_nothing(
@@ -200,9 +212,8 @@ def test_a_commit_whose_reply_is_lost_is_repeated_without_harm(
 ) -> None:
     monkeypatch.setattr(shards, "_LAST_WAITS", (0.01,))
     store.troubles, store.applied = [StoreUnavailable("No reply.", "Later.")], True
-    summary = _run(store, 40)
+    _run(store, 40)
     assert len(list(read_samples(store))) == 40
-    assert len(set(summary.shards)) == len(summary.shards)
 
 
 def test_a_store_that_stays_away_says_so(store: Flaky, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,20 +245,20 @@ def test_a_missing_project_and_a_seed_that_is_not_ready_are_refused(
     with pytest.raises(ProjectNotFound):
         _run(FolderStore(tmp_path / "none"), 4)
     with pytest.raises(InvalidInput, match="no topic"):
-        generate(store, Seed(domain="d", perspectives=["p"]), STAND_IN, ACCESS, rows=4)
+        _run(store, 4, seed=Seed(domain="d", perspectives=["p"]))
 
 
 def test_what_was_made_before_an_endpoint_died_is_saved(store: Flaky, server: LlmServer) -> None:
     server.fail(Fault(status=401, when=lambda _: len(server.requests) > 60))
-    made: list[RunSummary] = []
     with pytest.raises(ModelUnavailable, match="refuses"):
-        generate(
-            store, a_seed(), settings_for(server.url), ACCESS, rows=400, on_progress=made.append
-        )
-    assert len(list(read_samples(store))) == made[-1].samples > 5
+        _run(store, 400, settings_for(server.url))
+    (record,) = _records(store)
+    assert (record.state, "refuses" in record.why) == ("failed", True)
+    assert len(list(read_samples(store))) == record.samples > 5
     server.heal()
     rest = _run(store, 40, settings_for(server.url))
-    assert rest.samples == 40 - made[-1].samples
+    assert rest.samples == 40 - record.samples
+    assert rest.cached > 0
 
 
 _RUN = textwrap.dedent(
@@ -259,35 +270,74 @@ _RUN = textwrap.dedent(
     from tests.factories import a_seed
     from tests.generation.conftest import settings_for
 
-    def show(progress):
-        print(progress.samples, flush=True)
-
-    generate(FolderStore(sys.argv[1]), a_seed(), settings_for(sys.argv[2]), ModelAccess(),
-             rows=500, on_progress=show)
+    store = FolderStore(sys.argv[1])
+    record = generate(store, a_seed(), settings_for(sys.argv[2]), ModelAccess(), rows=120,
+                      work=store.work_folder)
+    print(record.cached, flush=True)
     """
 )
 
 
-def test_an_interrupted_run_saves_each_sample_it_has_shown(store: Flaky, folder: Path) -> None:
+def _start(folder: Path, server: LlmServer) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", _RUN, str(folder), server.url],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _answered(server: LlmServer, at_least: int) -> None:
+    deadline = time.monotonic() + 30
+    while sum(call.answered for call in server.calls) < at_least:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_no_answered_call_is_repeated_however_a_run_ends(
+    store: Flaky, folder: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     with LlmServer(latency=Latency(0.05)) as server:
-        run = subprocess.Popen(
-            [sys.executable, "-c", _RUN, str(folder), server.url],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert run.stdout is not None
-        for _ in range(25):
-            run.stdout.readline()
-        run.send_signal(signal.SIGINT)
-        rest, errors = run.communicate(timeout=20)
-        calls = len(server.requests)
+        running = _start(folder, server)
+        _answered(server, 180)
+        ended = time.monotonic()
+        running.send_signal(number)
+        _, errors = running.communicate(timeout=20)
+        assert running.returncode != 0
+        assert ("KeyboardInterrupt" in errors) == (number == signal.SIGINT)
         time.sleep(0.3)
-        assert len(server.requests) == calls
-    shown = 25 + len(rest.split())
-    assert run.returncode != 0
-    assert "KeyboardInterrupt" in errors
-    assert len(list(read_samples(store))) == shown
+        first_life = list(server.calls)
+        # An answer that had only just arrived may not have been read when the process died.
+        answered = {call.digest for call in first_life if call.sent and call.sent < ended - 0.5}
+        before = {sample.sample_id for sample in read_samples(store)}
+        again = _start(folder, server)
+        told, errors = again.communicate(timeout=60)
+        assert again.returncode == 0, errors
+        assert int(told) > 0
+        assert len(answered) > 100
+        assert not answered & {call.digest for call in server.calls[len(first_life) :]}
+        samples = list(read_samples(store))
+        assert len(samples) == len({sample.sample_id for sample in samples}) == 120
+        assert before <= {sample.sample_id for sample in samples}
+
+        other = FolderStore(tmp_path / "whole")
+        make_project(other, a_seed(), Project())
+        _run(other, 120, settings_for(server.url))
+        assert _contents(samples) == _contents(read_samples(other))
+
+
+def _contents(samples: Iterable[Sample]) -> set[tuple[object, ...]]:
+    return {
+        (s.sample_id, s.instruction, s.lineage, tuple(c.text for c in s.completions))
+        for s in samples
+    }
+
+
+def _records(store: FolderStore) -> list[RunRecord]:
+    found = list(read_runs(store))
+    assert all(isinstance(record, RunRecord) for record in found)
+    return [record for record in found if isinstance(record, RunRecord)]
 
 
 def test_run_ids_sort_by_time_and_differ() -> None:

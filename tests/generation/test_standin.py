@@ -39,15 +39,14 @@ SEEDS = {
 }
 
 
-def _questions(seed: Seed, cell: Cell, count: int, avoid: list[str]) -> list[str]:
-    found: list[str] = json.loads(
-        compose(seed, CAREFUL, prompting.instruction_messages(seed, cell, count, avoid))
-    )
+def _questions(seed: Seed, cell: Cell, count: int, avoid: list[str], number: int = 1) -> list[str]:
+    messages = prompting.Prompts(seed).instructions(cell, count, avoid, number)
+    found: list[str] = json.loads(compose(seed, CAREFUL, messages))
     return found
 
 
 def _answer(seed: Seed, model: str, question: str, variation: int = 0) -> str:
-    messages = prompting.answer_messages(seed, seed.cells()[0], question)
+    messages = prompting.Prompts(seed).answer(seed.cells()[0], question)
     return compose(seed, model, messages, variation)
 
 
@@ -56,8 +55,8 @@ def test_any_seed_gets_distinct_questions_and_answers(name: str) -> None:
     seed = SEEDS[name]
     cell = seed.cells()[0]
     asked: list[str] = []
-    for _ in range(8):
-        asked += _questions(seed, cell, 7, asked)
+    for number in range(1, 9):
+        asked += _questions(seed, cell, 7, [], number)
     assert len({normalized(text) for text in asked}) == 56
     careful, hasty = (_answer(seed, model, asked[0]) for model in STAND_INS)
     assert careful.count("\n") > 3

@@ -1,0 +1,199 @@
+"""What a run has asked of models and what that costs, with a limit that is not exceeded.
+
+Before a call the most that it can cost is set aside; afterwards what it did cost takes that place.
+So the sum of what was spent and what is set aside never exceeds the budget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.core.errors import BudgetSpent, InvalidInput
+from pipeline.core.schema import STAND_INS, ModelChoice
+from pipeline.generation.cache import Reply
+
+_BYTES_PER_TOKEN: Final = 2
+"""No usual tokenizer needs more tokens than half the bytes of real text; the rest is reserve."""
+_PER_MESSAGE: Final = 16
+"""Tokens that a chat template adds to each message, at most."""
+_MILLION: Final = 1_000_000
+
+
+@dataclass(slots=True)
+class Usage:
+    """What was asked in one stage of the chain.
+
+    Attributes:
+        calls: Answers paid for.
+        cached: Answers that an earlier run had paid for.
+        tokens_in: Of the answers paid for.
+        tokens_out: Of the answers paid for.
+        all_in: Tokens in of every answer, cached ones too.
+        all_out: Tokens out of every answer, cached ones too.
+        all_cost: Dollars of every answer, cached ones too, as far as prices are known.
+        seconds: How long all answers took when they were given.
+    """
+
+    calls: int = 0
+    cached: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    all_in: int = 0
+    all_out: int = 0
+    all_cost: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Bill:
+    """One attempt's place in the ledger.
+
+    Attributes:
+        most: Dollars set aside for it.
+        answered: Whether an answer came, however useless.
+        lost: Whether it may be billed although no answer came.
+    """
+
+    most: float
+    answered: bool = False
+    lost: bool = False
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    seconds: float = 0.0
+
+    def pay(self, tokens_in: int | None, tokens_out: int | None, seconds: float) -> None:
+        """Note the answer and what the server counted."""
+        self.answered = True
+        self.tokens_in, self.tokens_out, self.seconds = tokens_in, tokens_out, seconds
+
+
+class Ledger:
+    """The account of one run; belongs to one event loop.
+
+    Raises:
+        InvalidInput: There is a budget, and a model whose price is not known.
+    """
+
+    def __init__(self, budget: float | None = None, models: Collection[ModelChoice] = ()) -> None:
+        self.budget = budget
+        self.stages: dict[str, Usage] = {}
+        self.unpriced: set[str] = set()
+        self._cost = 0.0
+        self._priced = False
+        self._risked = 0.0
+        self._reserved = 0.0
+        self._under_way = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        unknown = unpriced(models)
+        if budget is not None and unknown:
+            raise InvalidInput(
+                f"A budget needs prices, and that of {', '.join(unknown)} is unknown.",
+                "Set price_in and price_out in project.json, in dollars for a million tokens; "
+                "0 for a server of your own.",
+            )
+
+    @property
+    def cost(self) -> float | None:
+        """Dollars spent as far as prices are known; None if none is."""
+        return self._cost if self._priced or not self.unpriced else None
+
+    def total(self, name: str) -> int:
+        """The sum of one figure of ``Usage`` over all stages."""
+        return sum(getattr(usage, name) for usage in self.stages.values())
+
+    def from_cache(self, stage: str, choice: ModelChoice, reply: Reply) -> None:
+        """Count an answer that was there already."""
+        usage = self.stages.setdefault(stage, Usage())
+        usage.cached += 1
+        usage.all_in += reply.tokens_in or 0
+        usage.all_out += reply.tokens_out or 0
+        usage.all_cost += _price(choice, reply.tokens_in or 0, reply.tokens_out or 0) or 0.0
+        usage.seconds += reply.seconds
+
+    @asynccontextmanager
+    async def bill(
+        self,
+        stage: str,
+        choice: ModelChoice,
+        messages: Sequence[Mapping[str, str]],
+    ) -> AsyncIterator[Bill]:
+        """Set aside the most that one attempt can cost, and settle when it is over.
+
+        Raises:
+            BudgetSpent: Nothing is under way any more, and this call might exceed the budget.
+        """
+        bill = Bill(_price(choice, prompt_bound(messages), choice.max_tokens) or 0.0)
+        await self._reserve(bill.most)
+        try:
+            yield bill
+        finally:
+            self._settle(stage, choice, bill)
+
+    async def _reserve(self, amount: float) -> None:
+        if self.budget is None:
+            return
+        while self._cost + self._risked + self._reserved + amount > self.budget:
+            if not self._under_way:
+                raise BudgetSpent(
+                    f"The next call could exceed the budget of ${self.budget:g}; "
+                    f"${self._cost:.4g} is spent.",
+                    "What was made is kept; the same command with another budget goes on.",
+                )
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+        self._reserved += amount
+        self._under_way += 1
+
+    def _settle(self, stage: str, choice: ModelChoice, bill: Bill) -> None:
+        if bill.answered:
+            tokens_in, tokens_out = bill.tokens_in or 0, bill.tokens_out or 0
+            usage = self.stages.setdefault(stage, Usage())
+            usage.calls += 1
+            usage.tokens_in += tokens_in
+            usage.tokens_out += tokens_out
+            usage.all_in += tokens_in
+            usage.all_out += tokens_out
+            usage.seconds += bill.seconds
+            counted = bill.tokens_in is not None and bill.tokens_out is not None
+            price = _price(choice, tokens_in, tokens_out) if counted else None
+            if price is None:
+                self.unpriced.add(choice.model)
+                self._risked += bill.most
+            else:
+                self._cost += price
+                usage.all_cost += price
+                self._priced = True
+        elif bill.lost:
+            self._risked += bill.most
+        if self.budget is not None:
+            self._reserved = self._reserved - bill.most if self._under_way > 1 else 0.0
+            self._under_way -= 1
+            waiting, self._waiting = self._waiting, deque()
+            for turn in waiting:
+                if not turn.done():
+                    turn.set_result(None)
+
+
+def prompt_bound(messages: Sequence[Mapping[str, str]]) -> int:
+    """Tokens that ``messages`` take at most, estimated from their bytes."""
+    return sum(
+        _PER_MESSAGE + len(message["content"].encode()) // _BYTES_PER_TOKEN for message in messages
+    )
+
+
+def unpriced(models: Collection[ModelChoice]) -> list[str]:
+    """The models whose price is unknown."""
+    known = {choice.model for choice in models if None not in (choice.price_in, choice.price_out)}
+    return sorted({choice.model for choice in models} - known - set(STAND_INS))
+
+
+def _price(choice: ModelChoice, tokens_in: int, tokens_out: int) -> float | None:
+    if choice.price_in is None or choice.price_out is None:
+        return None
+    return (tokens_in * choice.price_in + tokens_out * choice.price_out) / _MILLION
