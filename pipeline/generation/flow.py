@@ -201,6 +201,7 @@ class _CellGrowth:
         self._fruitless = self._failed = self._dropped = 0
         self._missing = quota.count
         self._open: set[asyncio.Task[bool]] = set()
+        self._next: deque[tuple[Origin, str]] = deque()
 
     async def fill(self) -> None:
         """Grow the cell's samples, or tell why some are missing."""
@@ -208,6 +209,7 @@ class _CellGrowth:
         issued = 0
         async with asyncio.TaskGroup() as tasks:
             while True:
+                await self._begin_rows(tasks)
                 expected = len(asked) * self._run.chain.instructions_per_call
                 while expected < self._missing and _first_unknown(issued) <= self._done:
                     asked.append(tasks.create_task(self._ask(issued, self._names(issued))))
@@ -215,13 +217,13 @@ class _CellGrowth:
                     expected += self._run.chain.instructions_per_call
                 trouble = self._too_many_dropped()
                 if asked and trouble is None:
-                    trouble = await self._take(await asked.popleft(), tasks)
+                    trouble = await self._take(await asked.popleft())
                 if trouble is not None:
                     if self._open:
                         await asyncio.wait(self._open)
                     await self._run.emit(trouble.losing(self._missing))
                     return
-                if asked:
+                if asked or (self._next and self._missing):
                     continue
                 if self._open:
                     # Only a row that is dropped makes more instructions necessary.
@@ -229,8 +231,8 @@ class _CellGrowth:
                 if not self._missing and not self._open:
                     return
 
-    async def _take(self, answer: list[str] | Failure, tasks: asyncio.TaskGroup) -> Failure | None:
-        """Start the rows of the next call's instructions; a failure if the cell is given up."""
+    async def _take(self, answer: list[str] | Failure) -> Failure | None:
+        """Line up the next call's instructions; a failure if the cell is given up."""
         number, made = self._done, self._quota.made.get(self._done, {})
         written = [] if isinstance(answer, Failure) else answer
         new: list[tuple[int, str]] = []
@@ -254,16 +256,18 @@ class _CellGrowth:
             return trouble
         if not new and not made:
             await self._run.emit(trouble)
-        for position, text in new:
-            if position not in made and self._missing:
-                self._missing -= 1
-                await self._run.room.acquire()
-                row = tasks.create_task(
-                    self._run.grow_row(cell, Origin(number, position), text, last=False)
-                )
-                self._open.add(row)
-                row.add_done_callback(self._closed)
+        self._next.extend((Origin(number, at), text) for at, text in new if at not in made)
         return None
+
+    async def _begin_rows(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin as many rows as are missing, strictly in order."""
+        while self._missing and self._next:
+            origin, text = self._next.popleft()
+            self._missing -= 1
+            await self._run.room.acquire()
+            row = tasks.create_task(self._run.grow_row(self._quota.cell, origin, text, last=False))
+            self._open.add(row)
+            row.add_done_callback(self._closed)
 
     def _closed(self, row: asyncio.Task[bool]) -> None:
         self._open.discard(row)

@@ -68,8 +68,10 @@ def parse_rewritten(text: str, original: str) -> str | None:
     """The instruction that a rewriting left, or None if the reply is not one new instruction."""
     text = without_thinking(text)
     match = _TAGGED.fullmatch(text) or _LABELLED.match(text)
-    found = _cleaned(match["text"] if match else text)
-    if not _is_instruction(found) or normalized(found) == normalized(original):
+    text = match["text"] if match else text
+    found = _cleaned(text)
+    listed = sum(bool(_NUMBERED.match(line)) for line in text.splitlines())
+    if listed > 1 or not _is_instruction(found) or normalized(found) == normalized(original):
         return None
     return found
 

@@ -1,9 +1,9 @@
 """How many calls are under way: in all, and at each model, which may ask for less.
 
-A model's limit follows the share of calls that it answers with 429, as Data Center TCP follows
-marked packets (RFC 8257): at most once a window it is multiplied by ``1 - share / 2``. So a few
-refusals that are not about load cost next to nothing, and real overload is left within a few
-windows. Below the level of the last trouble the limit recovers fast, above it slowly.
+A model's limit follows the share of calls that it answers with 429, in the manner of Data Center
+TCP (RFC 8257): at most once a window it is cut by ``min(1/2, 2 * share**2)``. The square makes
+refusals that are not about load, which are few, cost next to nothing, while real overload is left
+within a few windows. Below the level of the last trouble the limit recovers fast, above it slowly.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Final
 
 Clock = Callable[[], float]
 
-_GAIN: Final = 1 / 16
-"""Weight of the newest call in the running share of refusals, as in RFC 8257."""
+_GAIN: Final = 1 / 64
+"""Weight of the newest call in the running share of refusals."""
 _WINDOW: Final = 1.0
 """Seconds between two reductions at least; longer where answers take longer."""
 _FORGOTTEN: Final = 10.0
@@ -126,7 +126,8 @@ class Lane:
         if moment - self._shrunk_at >= max(_WINDOW, self._answer_time):
             self._shrunk_at = moment
             self._edge = max(1.0, self._limit * (1 - self._refused_share))
-            self._limit = max(1.0, self._limit * (1 - self._refused_share / 2))
+            cut = min(0.5, 2 * self._refused_share**2)
+            self._limit = max(1.0, self._limit * (1 - cut))
 
     def hold(self, seconds: float) -> None:
         """Let nobody start for ``seconds``, as the endpoint asked."""
