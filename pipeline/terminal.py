@@ -19,10 +19,15 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from pipeline.curation.coverage import Status
+    from pipeline.curation.history import History, RunFacts
     from pipeline.generation.run import RunSummary
 
 _out: Final = Console()
 _err: Final = Console(stderr=True)
+
+_MOST_SHOWN: Final = 10
+_LONGEST_LINE: Final = 300
+_STATES: Final = {"interrupted": "interrupted: the same command goes on"}
 
 
 def say(*lines: str) -> None:
@@ -77,7 +82,7 @@ def show_summary(name: str, summary: RunSummary) -> None:
 def show_status(name: str, state: Status) -> None:
     """Where the project ``name`` stands."""
     say(f"{state.domain or name}: {state.samples} samples, {state.wanted} wanted")
-    if len(state.coverage):
+    if state.coverage.topics:
         say("", "Samples in each cell, and how many of them are judged:")
         _out.print(_coverage(state))
     for task, count in state.judgements.items():
@@ -86,18 +91,87 @@ def show_status(name: str, state: Status) -> None:
         f"{state.annotators} annotators; {state.accepted} completions found good, "
         f"{state.preferred} pairs with a winner"
     )
+    _show_quality(state)
+    _show_runs(state.history)
+    for one in state.history.rounds:
+        say(
+            f"Round {one.number}, begun {_moment(one.made_at)}: builds on {one.good} good and "
+            f"{one.bad} bad answers"
+        )
     if state.stand_in():
         say("Some completions are by the offline stand-in, which is no language model.")
     for line in state.bad_lines:
         say(f"Unreadable feedback, skipped: {line}")
+    for problem in state.history.unreadable:
+        say(f"Unreadable record, skipped: {_line(problem)}")
 
 
 def _coverage(state: Status) -> Table:
     table = Table(box=SIMPLE_HEAD)
     table.add_column("topic", overflow="fold")
-    for view in state.coverage.columns:
-        table.add_column(Text(str(view)), justify="right", overflow="fold")
-    for topic in state.coverage.index:
-        counts = zip(state.coverage.loc[topic], state.judged.loc[topic], strict=True)
-        table.add_row(Text(str(topic)), *(f"{total} ({judged})" for total, judged in counts))
+    for view in state.coverage.perspectives:
+        table.add_column(Text(view), justify="right", overflow="fold")
+    rows = zip(state.coverage.topics, state.coverage.counts, state.judged.counts, strict=True)
+    for topic, totals, judged in rows:
+        cells = (f"{count} ({known})" for count, known in zip(totals, judged, strict=True))
+        table.add_row(Text(topic), *cells)
     return table
+
+
+def _show_quality(state: Status) -> None:
+    ratings = state.analysis.ratings
+    if ratings.mean is not None:
+        unrated = f", {ratings.unrated} have no rating" if ratings.unrated else ""
+        say(f"A judge rated {ratings.rated} completions: {ratings.mean:.2f} on average{unrated}")
+    if state.analysis.flags:
+        say("", f"{state.analysis.flagged} samples carry a flag:")
+    for flag in state.analysis.flags[:_MOST_SHOWN]:
+        say(f"  {flag.samples} x {_line(flag.name)}: {_line(flag.reason)}")
+
+
+def _show_runs(history: History) -> None:
+    """The last runs, the newest first, and what all of them cost."""
+    if not history.runs:
+        return
+    recent = history.recent()
+    older = len(history.runs) - len(recent)
+    say("", "Runs, the newest first:" if not older else f"The last {len(recent)} runs:")
+    for run in recent:
+        _show_run(run)
+    unpriced = ", ".join(map(_line, history.unpriced()))
+    unknown = f"; the price of {unpriced} is not known" if unpriced else ""
+    say(f"Cost of all {len(history.runs)} runs: {history.price()}{unknown}", "")
+
+
+def _show_run(run: RunFacts) -> None:
+    record = run.record
+    state = _STATES.get(run.state, run.state)
+    number = "" if record.round is None else f", round {record.round}"
+    missing = f", {record.missing} missing" if record.missing else ""
+    incomplete = f", {record.incomplete} incomplete" if record.incomplete else ""
+    say(
+        f"  {_line(record.run_id)}{number}, {_moment(record.started_at)}: {state}",
+        f"    {record.samples} of {record.wanted} samples{missing}{incomplete} in {run.duration()}",
+        f"    {record.calls} calls paid, {record.cached} from cache; {record.tokens_in:,} tokens "
+        f"in, {record.tokens_out:,} out; {run.price()}",
+    )
+    if record.why:
+        say(f"    {_line(record.why)}")
+    for failure in record.failures[:_MOST_SHOWN]:
+        say(
+            f"    {failure.count} x {_line(failure.stage)} failed ({_line(failure.kind)}): "
+            f"{_line(failure.example)}"
+        )
+    for flag, count in list(record.dropped.items())[:_MOST_SHOWN]:
+        say(f"    {count} x not kept: {_line(flag)}")
+
+
+def _line(text: str) -> str:
+    """Text of others on one line of bearable length, which cannot steer the terminal."""
+    shown = "".join(char for char in " ".join(text.split()) if char.isprintable())
+    return shown if len(shown) <= _LONGEST_LINE else f"{shown[: _LONGEST_LINE - 1]}…"
+
+
+def _moment(text: str) -> str:
+    """A stored time to the minute; UTC, as it is stored."""
+    return f"{_line(text)[:16].replace('T', ' ')} UTC"
