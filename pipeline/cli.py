@@ -214,17 +214,31 @@ def generate(
 
 
 @app.command()
-def status(project: ProjectName, as_json: AsJson = False) -> None:
-    """Show coverage, rows and votes."""
+def status(
+    project: ProjectName,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Save all figures as one page that any browser opens.", metavar="FILE"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show coverage, rows, votes, runs and rounds."""
     from pipeline.curation.coverage import status as read  # noqa: PLC0415 - slow import
+    from pipeline.curation.report import check_place, save_report  # noqa: PLC0415 - slow import
 
     store = open_store(_settings(project))
     require_project(store)
+    if report is not None:
+        check_place(report)
     state = read(store)
+    if report is not None:
+        save_report(report, store.name, state)
     if as_json:
         print_json(state.as_json())
         return
     show_status(store.name, state)
+    if report is not None:
+        say(f"The report is in {report}; open it in a browser.")
 
 
 @app.command()

@@ -19,14 +19,21 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.core.runs import dollars, duration
+
 if TYPE_CHECKING:
     from pipeline.core.runs import RunRecord
     from pipeline.curation.coverage import Status
+    from pipeline.curation.history import History, RunFacts
     from pipeline.generation.estimate import Estimate
     from pipeline.generation.run import Progress
 
 _out: Final = Console()
 _err: Final = Console(stderr=True)
+
+_MOST_SHOWN: Final = 10
+_LONGEST_LINE: Final = 300
+_STATES: Final = {"interrupted": "interrupted: the same command goes on"}
 
 
 def say(*lines: str) -> None:
@@ -71,7 +78,7 @@ def _progress_lines(now: Progress) -> Iterator[str]:
     parts = [
         calls,
         f"{_short(record.tokens_in)} tokens in, {_short(record.tokens_out)} out",
-        money(record),
+        record.price(),
         f"{now.in_flight} of {now.limit} under way",
     ]
     if now.held > 1:
@@ -83,23 +90,6 @@ def _progress_lines(now: Progress) -> Iterator[str]:
     dropped = [f"{count} dropped as {name}" for name, count in record.dropped.items()]
     if failed or dropped:
         yield "Failed: " + ", ".join([*failed, *dropped])
-
-
-def money(record: RunRecord) -> str:
-    """What a run cost, as far as that is known."""
-    if record.cost is None:
-        return "price unknown"
-    more = f" + {', '.join(record.unpriced)} at an unknown price" if record.unpriced else ""
-    return f"${record.cost:.4f}{more}" if record.cost < 1 else f"${record.cost:.2f}{more}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5_400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3_600:.1f} h"
 
 
 def _short(number: float) -> str:
@@ -118,7 +108,7 @@ def show_run(name: str, record: RunRecord) -> None:
     else:
         say(
             f"{record.samples} samples added to {name} in run {record.run_id}: {record.calls} "
-            f"calls, {record.cached} answers kept from before, {money(record)}, "
+            f"calls, {record.cached} answers kept from before, {record.price()}, "
             f"{duration(record.seconds)}."
         )
     if record.other:
@@ -156,7 +146,7 @@ def show_estimate(name: str, expected: Estimate) -> None:
         "calls": between(expected.calls.low, expected.calls.high, _short),
         "tokens in": between(expected.tokens_in.low, expected.tokens_in.high, _short),
         "tokens out": between(expected.tokens_out.low, expected.tokens_out.high, _short),
-        "cost": between(cost.low, cost.high, lambda dollars: f"${dollars:.2f}")
+        "cost": between(cost.low, cost.high, dollars)
         if cost
         else f"unknown: no price for {', '.join(expected.unpriced)} in project.json",
         "time": between(expected.seconds.low, expected.seconds.high, duration),
@@ -176,7 +166,7 @@ def show_estimate(name: str, expected: Estimate) -> None:
 def show_status(name: str, state: Status) -> None:
     """Where the project ``name`` stands."""
     say(f"{state.domain or name}: {state.samples} samples, {state.wanted} wanted")
-    if len(state.coverage):
+    if state.coverage.topics:
         say("", "Samples in each cell, and how many of them are judged:")
         _out.print(_coverage(state))
     for task, count in state.judgements.items():
@@ -185,18 +175,88 @@ def show_status(name: str, state: Status) -> None:
         f"{state.annotators} annotators; {state.accepted} completions found good, "
         f"{state.preferred} pairs with a winner"
     )
+    _show_quality(state)
+    _show_runs(state.history)
+    for one in state.history.rounds:
+        say(
+            f"Round {one.number}, begun {_moment(one.made_at)}: builds on {one.good} good and "
+            f"{one.bad} bad answers"
+        )
     if state.stand_in():
         say("Some completions are by the offline stand-in, which is no language model.")
     for line in state.bad_lines:
         say(f"Unreadable feedback, skipped: {line}")
+    for problem in state.history.unreadable:
+        say(f"Unreadable record, skipped: {_line(problem)}")
 
 
 def _coverage(state: Status) -> Table:
     table = Table(box=SIMPLE_HEAD)
     table.add_column("topic", overflow="fold")
-    for view in state.coverage.columns:
-        table.add_column(Text(str(view)), justify="right", overflow="fold")
-    for topic in state.coverage.index:
-        counts = zip(state.coverage.loc[topic], state.judged.loc[topic], strict=True)
-        table.add_row(Text(str(topic)), *(f"{total} ({judged})" for total, judged in counts))
+    for view in state.coverage.perspectives:
+        table.add_column(Text(view), justify="right", overflow="fold")
+    rows = zip(state.coverage.topics, state.coverage.counts, state.judged.counts, strict=True)
+    for topic, totals, judged in rows:
+        cells = (f"{count} ({known})" for count, known in zip(totals, judged, strict=True))
+        table.add_row(Text(topic), *cells)
     return table
+
+
+def _show_quality(state: Status) -> None:
+    ratings = state.analysis.ratings
+    if ratings.mean is not None:
+        unrated = f", {ratings.unrated} have no rating" if ratings.unrated else ""
+        say(f"A judge rated {ratings.rated} completions: {ratings.mean:.2f} on average{unrated}")
+    if state.analysis.flags:
+        say("", f"{state.analysis.flagged} samples carry a flag:")
+    for flag in state.analysis.flags[:_MOST_SHOWN]:
+        say(f"  {flag.samples} x {_line(flag.name)}: {_line(flag.reason)}")
+
+
+def _show_runs(history: History) -> None:
+    """The last runs, the newest first, and what all of them cost."""
+    if not history.runs:
+        return
+    recent = history.recent()
+    older = len(history.runs) - len(recent)
+    say("", "Runs, the newest first:" if not older else f"The last {len(recent)} runs:")
+    for run in recent:
+        _show_run(run)
+    unpriced = ", ".join(map(_line, history.unpriced()))
+    unknown = f"; the price of {unpriced} is not known" if unpriced else ""
+    say(f"Cost of all {len(history.runs)} runs: {history.price()}{unknown}", "")
+
+
+def _show_run(run: RunFacts) -> None:
+    record = run.record
+    state = _STATES.get(run.state, run.state)
+    number = "" if record.round is None else f", round {record.round}"
+    missing = f", {record.missing} missing" if record.missing else ""
+    incomplete = f", {record.incomplete} incomplete" if record.incomplete else ""
+    say(
+        f"  {_line(record.run_id)}{number}, {_moment(record.started_at)}: {state}",
+        f"    {record.samples} of {record.wanted} samples{missing}{incomplete} in "
+        f"{duration(record.seconds)}",
+        f"    {record.calls} calls paid, {record.cached} from cache; {record.tokens_in:,} tokens "
+        f"in, {record.tokens_out:,} out; {record.price()}",
+    )
+    if record.why:
+        say(f"    {_line(record.why)}")
+    for failure in record.failures[:_MOST_SHOWN]:
+        say(
+            f"    {failure.count} x {_line(failure.stage)} failed ({_line(failure.kind)}): "
+            f"{_line(failure.example)}"
+        )
+    for flag, count in list(record.dropped.items())[:_MOST_SHOWN]:
+        say(f"    {count} x not kept: {_line(flag)}")
+
+
+def _line(text: str) -> str:
+    """Text of others on one line of bearable length, which cannot steer the terminal."""
+    shown = "".join(char for char in " ".join(text.split()) if char.isprintable())
+    return shown if len(shown) <= _LONGEST_LINE else f"{shown[: _LONGEST_LINE - 1]}…"
+
+
+def _moment(text: str) -> str:
+    """A stored time to the minute; UTC, as it is stored."""
+    return f"{_line(text)[:16].replace('T', ' ')} UTC"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pipeline.core import layout
 from pipeline.core.feedback import FeedbackEvent, now
 from pipeline.core.projects import make_project
+from pipeline.core.runs import RunRecord
 from pipeline.core.samples import to_parquet
 from pipeline.core.schema import Completion, Example, Project, Sample, Seed, stable_id
 from pipeline.core.store import Store
@@ -53,6 +54,18 @@ def a_sample(number: int, texts: Sequence[str] = ("", ""), **changes: object) ->
         "created_at": now(),
     }
     return Sample.model_validate({**fields, **changes})
+
+
+def a_run(run_id: str = "run", **changes: object) -> RunRecord:
+    """The record of a run that finished just now."""
+    fields: dict[str, object] = {
+        "run_id": run_id,
+        "fingerprint": "f" * 16,
+        "state": "finished",
+        "started_at": now(),
+        "updated_at": now(),
+    }
+    return RunRecord.model_validate({**fields, **changes})
 
 
 def fill(store: Store, samples: Sequence[Sample], project: Project | None = None) -> None:

@@ -115,6 +115,32 @@ def test_init_generate_status_and_export(folder: Path, tmp_path: Path) -> None:
     assert len(list(read_feedback(store))) == 4
 
 
+def test_status_saves_a_report(folder: Path, tmp_path: Path) -> None:
+    fill(FolderStore(folder), [a_sample(1)])
+    page = tmp_path / "report.html"
+    assert f"The report is in {page}" in run("status", folder, "--report", page).stdout
+    assert "What should I know about field 1?" not in page.read_text()
+    assert "Clay soils" in page.read_text()
+    told = json.loads(run("status", folder, "--report", page, "--json").stdout)
+    assert told["analysis"]["words"]["completions"]["count"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("nowhere/report.html", "There is no folder"),
+        ("seed_data.json", "ends in .html"),
+        ("project.html", "is a folder"),
+    ],
+)
+def test_a_report_that_cannot_be_saved_says_why(
+    folder: Path, tmp_path: Path, name: str, named: str
+) -> None:
+    fill(FolderStore(folder), [])
+    (tmp_path / "project.html").mkdir()
+    assert named in run("status", folder, "--report", tmp_path / name, code=1).stderr
+
+
 def test_a_hostile_topic_is_text_on_the_terminal_too(folder: Path) -> None:
     seed = a_seed().model_copy(update={"topics": ["[/red] [bold]x"], "perspectives": ["[link=y]z"]})
     make_project(FolderStore(folder), seed, Project())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, Literal, Self
 
@@ -100,6 +101,10 @@ class RunRecord(BaseModel):
         """
         return parse_json(cls, data, name, MAX_BYTES)
 
+    def price(self) -> str:
+        """What it cost, in words that do not take unknown for free."""
+        return priced(self.cost, some_unknown=bool(self.unpriced))
+
     def to_json(self) -> bytes:
         """Write the record."""
         return (self.model_dump_json(indent=2) + "\n").encode()
@@ -113,3 +118,26 @@ def read_runs(store: Store) -> Iterator[RunRecord | InvalidInput]:
             yield RunRecord.from_json(path.read_bytes(), path.name)
         except InvalidInput as error:
             yield error
+
+
+def priced(cost: float | None, *, some_unknown: bool) -> str:
+    """A cost in words; ``None`` is a cost that is not known at all."""
+    if cost is None:
+        return "price unknown" if some_unknown else "nothing to pay"
+    return f"at least {dollars(cost)}, some prices unknown" if some_unknown else dollars(cost)
+
+
+def dollars(cost: float) -> str:
+    """To the cent, and further where that would call a cost none."""
+    return f"${cost:.4f}" if 0 < cost < 0.01 else f"${cost:,.2f}"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it."""
+    if not math.isfinite(seconds):
+        return "an unknown time"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -24,6 +24,10 @@ class Thumbs:
         """What most say; None when as many say good as not good."""
         return None if self.up == self.down else self.up > self.down
 
+    def lead(self) -> int:
+        """By how many votes the majority leads."""
+        return abs(self.up - self.down)
+
 
 @dataclass(slots=True)
 class Pair:
@@ -65,6 +69,20 @@ class Consensus:
 
     thumbs: dict[str, dict[str, Thumbs]]
     pairs: dict[str, dict[tuple[str, str], Pair]]
+
+    def verdicts(self, sample_id: str) -> dict[str, bool]:
+        """Which completions of a sample people found good, and which not good.
+
+        Thumbs decide, and tied ones leave a completion out; without thumbs on it, a completion is
+        good that won a pair. Losing a pair makes none bad: the other one may just be better.
+        """
+        thumbs = self.thumbs.get(sample_id, {})
+        found = {name: votes.verdict() for name, votes in thumbs.items()}
+        for pair in self.pairs.get(sample_id, {}).values():
+            winner = pair.winner()
+            if winner is not None:
+                found.setdefault(winner, True)
+        return {name: verdict for name, verdict in found.items() if verdict is not None}
 
 
 def tally(feedback: Feedback) -> Consensus:

@@ -1,4 +1,4 @@
-"""Where the project stands: rows and votes, by topic and perspective."""
+"""Where the project stands: rows, votes, runs and rounds."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from pipeline.core.feedback import BadLine
 from pipeline.core.projects import load_feedback, load_project, load_seed
 from pipeline.core.samples import read_samples
-from pipeline.core.schema import STAND_INS, normalized, unique
 from pipeline.core.store import Store
+from pipeline.curation.analysis import Analysis, Judgements, analyse
 from pipeline.curation.consensus import tally
+from pipeline.curation.grid import Grid
+from pipeline.curation.history import History, read_history
+from pipeline.curation.rounds import edits
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,27 +23,44 @@ class Status:
 
     Attributes:
         wanted: Rows that the settings ask for.
-        models: How many completions each model wrote.
         judgements: How many count now, by task and status.
         annotators: How many people gave at least one.
         preferred: Pairs that have a winner.
         accepted: Completions that most found good.
-        coverage: Samples by topic (rows) and perspective (columns), cells of the seed included.
-        judged: Samples with at least one judgement, in the same shape.
         bad_lines: Feedback lines that could not be read.
+        analysis: What the samples are like.
+        history: What runs and rounds did.
     """
 
     domain: str
-    samples: int
     wanted: int
-    models: dict[str, int]
     judgements: dict[str, int]
     annotators: int
     preferred: int
     accepted: int
-    coverage: pd.DataFrame
-    judged: pd.DataFrame
     bad_lines: tuple[BadLine, ...]
+    analysis: Analysis
+    history: History
+
+    @property
+    def samples(self) -> int:
+        """How many there are."""
+        return self.analysis.samples
+
+    @property
+    def models(self) -> dict[str, int]:
+        """How many completions each model wrote."""
+        return {model.model: model.completions for model in self.analysis.models}
+
+    @property
+    def coverage(self) -> Grid:
+        """Samples by topic and perspective, cells of the seed included."""
+        return self.analysis.coverage
+
+    @property
+    def judged(self) -> Grid:
+        """Samples with at least one judgement, in the same shape."""
+        return self.analysis.judged
 
     def as_json(self) -> dict[str, Any]:
         """The figures as JSON takes them."""
@@ -55,41 +73,36 @@ class Status:
             "annotators": self.annotators,
             "accepted": self.accepted,
             "preferred": self.preferred,
-            "coverage": self.coverage.to_dict("index"),
-            "judged": self.judged.to_dict("index"),
+            "coverage": self.coverage.as_json(),
+            "judged": self.judged.as_json(),
             "unreadable": [str(line) for line in self.bad_lines],
+            **self.history.as_json(),
+            "analysis": self.analysis.as_json(),
         }
 
     def stand_in(self) -> bool:
         """Tell whether any completion was composed without a language model."""
-        return any(model in STAND_INS for model in self.models)
+        return self.analysis.stand_ins() > 0
 
 
 def status(store: Store) -> Status:
-    """Read the project and count."""
+    """Read the project and count; samples are read once and not held."""
     seed = load_seed(store).seed
     feedback = load_feedback(store)
     consensus = tally(feedback)
     judgements: Counter[str] = Counter()
-    judged_ids: set[str] = set()
+    judged: set[str] = set()
     people: set[str] = set()
     for event in feedback.current():
         judgements[f"{event.task} {event.status}"] += 1
         if event.status == "submitted":
-            judged_ids.add(event.sample_id)
+            judged.add(event.sample_id)
         people.add(event.annotator)
-    models: Counter[str] = Counter()
-    rows = []
-    for sample in read_samples(store):
-        models.update(completion.model for completion in sample.completions)
-        rows.append((sample.topic, sample.perspective, sample.sample_id in judged_ids))
-    table = pd.DataFrame(rows, columns=["topic", "perspective", "judged"]).astype({"judged": bool})
-    cells = [(cell.topic, cell.perspective) for cell in seed.cells()]
+    edited = frozenset((event.sample_id, event.completion_id or "") for event in edits(feedback))
+    history = read_history(store)
     return Status(
         domain=seed.domain,
-        samples=len(rows),
         wanted=load_project(store).generation.rows,
-        models=dict(models.most_common()),
         judgements=dict(sorted(judgements.items())),
         annotators=len(people),
         preferred=sum(
@@ -102,23 +115,12 @@ def status(store: Store) -> Status:
             for thumbs in consensus.thumbs.values()
             for votes in thumbs.values()
         ),
-        coverage=_grid(table, cells),
-        judged=_grid(table[table["judged"]], cells),
         bad_lines=tuple(feedback.bad_lines),
+        analysis=analyse(
+            read_samples(store),
+            seed.cells(),
+            Judgements(consensus, edited, judged),
+            history.round_of(),
+        ),
+        history=history,
     )
-
-
-def _grid(table: pd.DataFrame, cells: list[tuple[str, str]]) -> pd.DataFrame:
-    """Count rows by cell; cells of the seed first, then any that only old samples have.
-
-    Spellings that differ in case or spacing are one cell, under the seed's spelling.
-    """
-    topics = unique([*(topic for topic, _ in cells), *table["topic"]])
-    perspectives = unique([*(view for _, view in cells), *table["perspective"]])
-    topic_of = {normalized(text): text for text in topics}
-    view_of = {normalized(text): text for text in perspectives}
-    counts = pd.crosstab(
-        table["topic"].map(lambda text: topic_of[normalized(text)]),
-        table["perspective"].map(lambda text: view_of[normalized(text)]),
-    )
-    return counts.reindex(index=topics, columns=perspectives, fill_value=0)

@@ -124,13 +124,9 @@ def export(store: Store, formats: Sequence[ExportFormat]) -> Exports:
 
 def sft_rows(sample: Sample, consensus: Consensus) -> Iterator[Row]:
     """Every completion that most found good; without thumbs on it, one that won a pair."""
-    thumbs = consensus.thumbs.get(sample.sample_id, {})
-    pairs = consensus.pairs.get(sample.sample_id, {})
-    winners = {pair.winner() for pair in pairs.values()}
+    verdicts = consensus.verdicts(sample.sample_id)
     for completion in sample.completions:
-        votes = thumbs.get(completion.completion_id)
-        accepted = completion.completion_id in winners if votes is None else votes.verdict() is True
-        if accepted:
+        if verdicts.get(completion.completion_id) is True:
             yield {
                 "prompt": _user(sample),
                 "completion": _assistant(completion.text),

@@ -181,7 +181,8 @@ def _shared_out(ledger: Ledger, settings: GenerationSettings, planned: Plan) -> 
     shares = {stage: 1 / together if stage == "instruction" else 1.0 for stage in ledger.stages}
 
     def total(figure: str) -> float:
-        return sum(share * getattr(ledger.stages[stage], figure) for stage, share in shares.items())
+        parts = (share * getattr(ledger.stages[stage], figure) for stage, share in shares.items())
+        return float(sum(parts))
 
     return _Tried(
         calls=total("calls") + total("cached"),

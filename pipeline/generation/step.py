@@ -35,6 +35,8 @@ class GrowSamples(Step):
     a column from its first batch. An endpoint that is of no use becomes failures, not an error:
     distilabel would put nulls in the place of the whole batch.
 
+    Answers are kept in the folder ``work`` of the machine it runs on, if one is named.
+
     Credentials are left out of every dump, so that no pipeline file ever holds them.
     """
 
@@ -42,7 +44,7 @@ class GrowSamples(Step):
     settings: GenerationSettings
     run_id: str
     after: Round | None = None
-    work: str
+    work: str | None = None
     hf_token: SecretStr | None = Field(default=None, exclude=True, repr=False)
     model_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
     router: str = ROUTER
@@ -67,7 +69,7 @@ class GrowSamples(Step):
         access = ModelAccess(_revealed(self.hf_token), _revealed(self.model_key), self.router)
         outcomes: list[Outcome] = []
         job = Job(self.seed, self.settings, self.run_id, self.after)
-        cache = CallCache(Path(self.work) / CACHE)
+        cache = CallCache(Path(self.work).expanduser() / CACHE) if self.work else None
         try:
             shared = Shared(Traffic(self.settings.concurrency), Ledger(), cache)
             stream = grow(job, quotas, access, shared)
@@ -81,7 +83,8 @@ class GrowSamples(Step):
                 for cell, rows in _undone(quotas, outcomes)
             ]
         finally:
-            cache.close()
+            if cache is not None:
+                cache.close()
         return outcomes
 
 

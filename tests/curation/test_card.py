@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 from huggingface_hub.repocard import metadata_load
 
+from pipeline.core import layout
 from pipeline.core.errors import InvalidInput
+from pipeline.core.samples import to_parquet
 from pipeline.core.store import Store
 from pipeline.core.store_folder import FolderStore
 from pipeline.core.store_hub import HubStore
 from pipeline.curation import exports
 from pipeline.curation.card import update_card
-from pipeline.curation.coverage import status
-from tests.factories import a_sample, fill, pair, thumb
+from pipeline.curation.rounds import open_round
+from tests.factories import a_run, a_sample, fill, pair, thumb
 from tests.hub_server import HubServer
 
 CONFIGS = ["samples", "feedback", "sft", "preference", "kto"]
@@ -69,6 +71,44 @@ def test_every_config_loads_from_the_hub(hub: HubServer) -> None:
     assert load_all("ana/farming", hub.client_env(token), CONFIGS) == {
         "samples": 3, "feedback": 3, "sft": 2, "preference": 1, "kto": 2,
     }  # fmt: skip
+
+
+def test_records_of_runs_and_rounds_are_no_part_of_any_config(folder: Path, tmp_path: Path) -> None:
+    store = FolderStore(folder)
+    work(store)
+    run = a_run()
+    store.commit({layout.run_record(run.run_id): run.to_json()}, message="Add")
+    open_round(store, 2)
+    update_card(store)
+    assert (folder / "rounds/0002.json").exists()
+    env = {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    assert load_all(str(folder), env, CONFIGS)["samples"] == 3
+
+
+def test_the_card_tells_of_ratings_flags_and_rounds_only_if_there_are_any(folder: Path) -> None:
+    store = FolderStore(folder)
+    work(store)
+    text = (folder / "README.md").read_text()
+    assert "rated by" not in text
+    assert "Rules marked" not in text
+    assert "built on" not in text
+    sample = a_sample(9, flags=("duplicate", "duplicate", "mine|x"))
+    rated = tuple(c.model_copy(update={"judge_rating": 4.0}) for c in sample.completions)
+    sample = sample.model_copy(update={"completions": rated})
+    store.commit({layout.sample_shard("more", 0): to_parquet([sample])}, message="Add")
+    update_card(store)
+    assert (
+        "2 completions are rated by a judge, a language model" in (folder / "README.md").read_text()
+    )
+    run = a_run(settings={"judge": {"model": {"model": "m/judge"}}})
+    store.commit({layout.run_record(run.run_id): run.to_json()}, message="Add")
+    open_round(store, 2)
+    update_card(store)
+    text = (folder / "README.md").read_text()
+    assert "2 completions are rated by `m/judge`, a language model, not by people." in text
+    assert "Round 2 built on the judgements given before" in text
+    assert "- `duplicate`: 1 (The instruction is another one's word for word.)" in text
+    assert "mine\\|x" in text
 
 
 def test_an_export_without_rows_is_not_listed(folder: Path, tmp_path: Path) -> None:
@@ -164,35 +204,3 @@ def test_a_card_with_broken_yaml_is_named_and_left_alone(folder: Path, broken: s
     with pytest.raises(InvalidInput, match=r"README\.md"):
         update_card(store)
     assert (folder / "README.md").read_text() == text
-
-
-def test_other_spellings_of_a_cell_are_the_same_cell(folder: Path) -> None:
-    store = FolderStore(folder)
-    sample = a_sample(1, topic="clay  SOILS")
-    fill(store, [sample])
-    skipped = thumb(sample, 0, None).to_line().encode()
-    store.commit({"feedback/2026/01/01/a-000001.jsonl": skipped}, message="Add")
-    state = status(store)
-    assert state.coverage.loc["Clay soils", "Agronomist"] == 1
-    assert state.judged.to_numpy().sum() == 0
-
-
-def test_status_counts_by_cell(folder: Path) -> None:
-    store = FolderStore(folder)
-    work(store)
-    state = status(store)
-    assert state.coverage.to_dict("index") == {
-        "Clay soils": {"Agronomist": 3, "Beginner": 0},
-        "Cover crops": {"Agronomist": 0, "Beginner": 0},
-    }
-    assert state.judged.loc["Clay soils", "Agronomist"] == 2
-    assert (state.samples, state.annotators, state.accepted, state.preferred) == (3, 1, 1, 1)
-    assert not state.stand_in()
-
-
-def test_status_of_an_empty_project(folder: Path) -> None:
-    store = FolderStore(folder)
-    fill(store, [])
-    state = status(store)
-    assert state.samples == 0
-    assert state.coverage.to_numpy().sum() == 0

@@ -205,7 +205,7 @@ def test_evolved_instructions_record_each_parent(server: LlmServer) -> None:
     server.script = _rewriting
     samples, failures = _grown(settings_for(server.url, evolve_instructions=2), 8)
     assert (len(samples), failures) == (8, [])
-    ways = Counter()
+    ways: Counter[str] = Counter()
     for sample in samples:
         assert sample.instruction.count("And in a dry year?") == 2
         steps = [step for step in sample.lineage if step.startswith("evolved")]

@@ -14,10 +14,11 @@ from pipeline.generation.bases import Pipeline
 from pipeline.generation.chain import Failure
 from pipeline.generation.flow import Outcome
 from pipeline.generation.planning import plan
+from pipeline.generation.prompting import Prompts
 from pipeline.generation.run import generate
 from pipeline.generation.step import GrowSamples, outcome_of, quota_row
 from tests.factories import a_seed
-from tests.generation.conftest import settings_for
+from tests.generation.conftest import settings_for, shared_for
 from tests.llm_server import Fault, LlmServer
 
 # distilabel's own, while it dumps a pipeline and runs it.
@@ -39,7 +40,7 @@ def _step(settings: GenerationSettings, pipeline: Any = None, **fields: Any) -> 
 
 
 def _process(step: GrowSamples, rows: int) -> list[Outcome]:
-    quotas = plan(step.seed, step.settings, [], rows)
+    quotas = plan(step.seed, step.settings, [], rows).quotas()
     return [outcome_of(row) for row in next(step.process([quota_row(q) for q in quotas]))]
 
 
@@ -53,7 +54,7 @@ def test_a_real_pipeline_gives_the_rows_of_a_run_in_process(tmp_path: Path) -> N
             model_key=SecretStr("sk-secret"),
             input_batch_size=3,
         )
-    rows = [quota_row(quota) for quota in plan(a_seed(), settings, [], 10)]
+    rows = [quota_row(quota) for quota in plan(a_seed(), settings, [], 10).quotas()]
     distiset = pipeline.run(dataset=rows, use_cache=False)
     found = [outcome_of(row) for row in distiset["default"]["train"]]
     samples = [outcome for outcome in found if isinstance(outcome, Sample)]
@@ -102,13 +103,13 @@ def test_tasks_work_as_plain_distilabel_tasks(server: LlmServer, rows: int) -> N
     from pipeline.generation.tasks import Answer
 
     choice = ModelChoice(model="a/one", base_url=server.url)
-    llm = open_llm(choice, a_seed(), ModelAccess(), timeout=5)
-    task = Answer(name="answer", llm=llm, seed=a_seed(), pipeline=Pipeline())
+    shared = shared_for(settings_for(server.url))
+    llm = open_llm(choice, a_seed(), ModelAccess(), 5, shared)
+    task = Answer(name="answer", llm=llm, prompts=Prompts(a_seed()), pipeline=Pipeline())
     task.load()
     cell = a_seed().cells()[0].model_dump()
     asked = [{**cell, "instruction": f"Why {n}?"} for n in range(rows)]
     answered = next(task.process(asked))
-    task.unload()
     assert [row["completion"].endswith(f"Why {n}?") for n, row in enumerate(answered)] == [
         True
     ] * rows

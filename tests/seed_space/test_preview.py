@@ -15,7 +15,7 @@ from pipeline.core.schema import Cell, ModelChoice, Project, Seed
 from pipeline.core.settings import Settings
 from pipeline.core.store_folder import FolderStore
 from pipeline.generation.planning import fingerprint
-from pipeline.generation.prompting import instruction_messages
+from pipeline.generation.prompting import Prompts
 from pipeline.web.visitor import Visitor
 from seed_space.handlers import look_over, open_page
 from seed_space.session import Session
@@ -71,7 +71,7 @@ def test_the_messages_shown_are_those_sent(settings: Settings) -> None:
     states, _ = shown(settings, CELLS[:1])
     cell = Cell.model_validate(CELLS[0])
     text = re.sub(r"<[^>]+>", "", states[-1].cards[0])
-    for message in instruction_messages(a_seed(), cell, 1, []):
+    for message in Prompts(a_seed()).instructions(cell, 4, [], 1):
         assert message["content"].split("\n")[0] in text
 
 

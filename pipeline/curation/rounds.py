@@ -1,0 +1,298 @@
+"""Turns votes into what the next round of generation builds on."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from pipeline.core import layout
+from pipeline.core.errors import Conflict, FileMissing, InvalidInput
+from pipeline.core.feedback import Feedback, FeedbackEvent, now
+from pipeline.core.projects import load_feedback
+from pipeline.core.rounds import MAX_BYTES, CellCount, Judged, Round
+from pipeline.core.samples import read_samples
+from pipeline.core.schema import Sample, normalized, unique
+from pipeline.core.store import ABSENT, Store
+from pipeline.curation.consensus import Consensus, tally
+from pipeline.curation.grid import Cells
+from pipeline.curation.measures import excerpt
+
+MOST: Final = 2_000
+"""Good ones in a round, and bad ones."""
+WHY_CHARACTERS: Final = 300
+
+_FIRST: Final = 2
+_LAST: Final = 9_999
+_NAME: Final = re.compile(rf"{layout.ROUNDS}/(\d{{4}})\.json")
+_MARGIN: Final = 1_000
+"""Bytes of a round besides its three lists."""
+_INDENT: Final = 100
+"""Bytes that writing with line breaks adds to one entry, and more."""
+
+CellKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Rank:
+    """The order in which entries are taken: the least first.
+
+    Attributes:
+        behind: Minus the lead of the majority.
+        disputed: The share of votes against it.
+        ids: Decide between equals, so that the same votes make the same round.
+    """
+
+    behind: int
+    disputed: float
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    rank: _Rank
+    cell: CellKey
+    judged: Judged
+
+
+@dataclass(slots=True)
+class _Said:
+    """What people wrote about a completion, and in its place."""
+
+    edits: list[FeedbackEvent] = field(default_factory=list)
+    why: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Found:
+    edits: list[_Entry] = field(default_factory=list)
+    good: list[_Entry] = field(default_factory=list)
+    bad: list[_Entry] = field(default_factory=list)
+    accepted: Counter[CellKey] = field(default_factory=Counter)
+    cells: Cells = field(default_factory=lambda: Cells(()))
+
+
+def open_round(store: Store, number: int) -> Round:
+    """The round as it was frozen when it began; it begins now if it has not.
+
+    Raises:
+        InvalidInput: The number does not follow the rounds there are, nothing has been judged, or
+            the file cannot be read.
+    """
+    _check(number)
+    frozen = _read(store, number)
+    if frozen is not None:
+        return frozen
+    following = max(round_numbers(store), default=_FIRST - 1) + 1
+    if number > following:
+        raise InvalidInput(
+            f"Round {number} cannot begin: the next round of {store.name} is {following}.",
+            f"Begin round {following} first.",
+        )
+    made = make_round(store, number)
+    path = layout.round_file(number)
+    try:
+        store.commit({path: made.to_json()}, message=f"Begin round {number}", expect={path: ABSENT})
+    except Conflict:
+        # Somebody else began it meanwhile: theirs is the one that is frozen.
+        frozen = _read(store, number)
+        if frozen is None:
+            raise
+        return frozen
+    return made
+
+
+def make_round(store: Store, number: int) -> Round:
+    """What a round begun now would build on; nothing is written.
+
+    The same votes give the same round, apart from its time. What experts wrote comes first, then
+    what most agree on; cells take turns, so that one that was judged a lot does not fill the round.
+
+    Raises:
+        InvalidInput: Nothing has been judged, or the number cannot be a round's.
+    """
+    _check(number)
+    feedback = load_feedback(store)
+    found = _find(read_samples(store), tally(feedback), _said(feedback))
+    if not (found.edits or found.good or found.bad):
+        raise InvalidInput(
+            f"Round {number} has nothing to build on: no completion of {store.name} has been "
+            "judged clearly or rewritten.",
+            f"Judge some in the Annotate Space first: python -m pipeline serve {store.name}",
+        )
+    accepted = tuple(
+        CellCount(topic=topic, perspective=perspective, accepted=count)
+        for topic, perspective, count in _named(found)
+    )
+    room = MAX_BYTES - _MARGIN - sum(map(_size, accepted))
+    good = _taken([found.edits, found.good], room // 2)
+    return Round(
+        number=number,
+        made_at=now(),
+        good=good,
+        bad=_taken([found.bad], room - sum(map(_size, good))),
+        accepted=accepted,
+    )
+
+
+def round_numbers(store: Store) -> list[int]:
+    """The rounds that have begun."""
+    matches = (_NAME.fullmatch(file.path) for file in store.files(layout.ROUNDS))
+    return sorted(int(match.group(1)) for match in matches if match)
+
+
+def read_rounds(store: Store) -> Iterator[Round | InvalidInput]:
+    """All rounds that have begun, the first one first; an unreadable one is told and not fatal."""
+    folder = store.checkout(layout.ROUNDS) / layout.ROUNDS
+    for path in sorted(folder.glob("*.json")):
+        try:
+            yield Round.from_json(path.read_bytes(), path.name)
+        except InvalidInput as error:
+            yield error
+
+
+def edits(feedback: Feedback) -> Iterator[FeedbackEvent]:
+    """What experts wrote in place of completions, and that counts now."""
+    return filter(_rewrites, feedback.current())
+
+
+def _rewrites(event: FeedbackEvent) -> bool:
+    return event.task == "edit" and event.status == "submitted" and bool((event.text or "").strip())
+
+
+def _check(number: int) -> None:
+    if not _FIRST <= number <= _LAST:
+        raise InvalidInput(
+            f"There is no round {number}: rounds are numbered from {_FIRST} to {_LAST}.",
+            "The first samples have no votes to build on; grow them without a round.",
+        )
+
+
+def _read(store: Store, number: int) -> Round | None:
+    path = layout.round_file(number)
+    try:
+        frozen = Round.from_json(store.read(path).data, path)
+    except FileMissing:
+        return None
+    if frozen.number != number:
+        raise InvalidInput(
+            f"{path} holds round {frozen.number}.", "Restore the file that was there before."
+        )
+    return frozen
+
+
+def _said(feedback: Feedback) -> dict[tuple[str, str], _Said]:
+    """By sample and completion; people in order, so that the order of files does not matter."""
+    said: dict[tuple[str, str], _Said] = {}
+    for event in sorted(feedback.current(), key=lambda event: event.key().annotator):
+        if event.status != "submitted" or event.completion_id is None:
+            continue
+        about = said.setdefault((event.sample_id, event.completion_id), _Said())
+        if _rewrites(event):
+            about.edits.append(event)
+        elif event.task == "thumbs" and event.label is False:
+            about.why += [text for text in (event.reason, event.comment) if text]
+    return said
+
+
+def _find(
+    samples: Iterable[Sample], consensus: Consensus, said: dict[tuple[str, str], _Said]
+) -> _Found:
+    """Holds the texts of judged completions only."""
+    found = _Found()
+    for sample in samples:
+        verdicts = consensus.verdicts(sample.sample_id)
+        cell = found.cells.key(sample.topic, sample.perspective)
+        accepted = False
+        for completion in sample.completions:
+            verdict = verdicts.get(completion.completion_id)
+            about = said.get((sample.sample_id, completion.completion_id), _Said())
+            accepted |= bool(about.edits) or verdict is True
+            rank = _rank(consensus, sample.sample_id, completion.completion_id)
+            for event in about.edits:
+                behind = replace(rank, ids=(*rank.ids, event.annotator))
+                text, why = event.text or "", (event.comment or "").strip()
+                found.edits.append(_entry(sample, cell, behind, text, why))
+            if verdict is True:
+                found.good.append(_entry(sample, cell, rank, completion.text))
+            elif verdict is False and not about.edits:
+                found.bad.append(_entry(sample, cell, rank, completion.text, _why(about.why)))
+        found.accepted[cell] += accepted
+    return found
+
+
+def _entry(sample: Sample, cell: CellKey, rank: _Rank, text: str, why: str = "") -> _Entry:
+    judged = Judged(
+        instruction=sample.instruction,
+        text=text,
+        topic=sample.topic,
+        perspective=sample.perspective,
+        why=why,
+    )
+    return _Entry(rank, cell, judged)
+
+
+def _why(texts: Sequence[str]) -> str:
+    """Distinct reasons and comments, as many as fit."""
+    return excerpt("; ".join(unique(texts)), WHY_CHARACTERS)
+
+
+def _rank(consensus: Consensus, sample_id: str, completion_id: str) -> _Rank:
+    """Votes on the completion itself; without any, those of the pair that it won most clearly."""
+    ids = (sample_id, completion_id)
+    thumbs = consensus.thumbs.get(sample_id, {}).get(completion_id)
+    if thumbs is not None:
+        votes = thumbs.up + thumbs.down
+        return _Rank(-thumbs.lead(), min(thumbs.up, thumbs.down) / votes, ids)
+    won = [
+        _Rank(-(2 * chosen - pair.votes()), 1 - chosen / pair.votes(), ids)
+        for pair in consensus.pairs.get(sample_id, {}).values()
+        if pair.winner() == completion_id
+        for chosen in [pair.choices["first" if completion_id == pair.first else "second"]]
+    ]
+    return min(won, default=_Rank(0, 0.0, ids))
+
+
+def _named(found: _Found) -> Iterator[tuple[str, str, int]]:
+    grid = found.cells.grid(found.accepted)
+    for topic, row in zip(grid.topics, grid.counts, strict=True):
+        for perspective, count in zip(grid.perspectives, row, strict=True):
+            if count:
+                yield topic, perspective, count
+
+
+def _taken(tiers: Sequence[list[_Entry]], room: int) -> tuple[Judged, ...]:
+    """At most ``MOST`` entries and ``room`` bytes, tier after tier, each text once."""
+    taken: list[Judged] = []
+    seen: set[tuple[str, str]] = set()
+    for tier in tiers:
+        for entry in _by_turns(tier):
+            key = (normalized(entry.judged.instruction), normalized(entry.judged.text))
+            size = _size(entry.judged)
+            if key in seen or size > room:
+                continue
+            seen.add(key)
+            taken.append(entry.judged)
+            room -= size
+            if len(taken) == MOST:
+                return tuple(taken)
+    return tuple(taken)
+
+
+def _by_turns(entries: Iterable[_Entry]) -> Iterator[_Entry]:
+    """The best of each cell, then the second best of each, and so on."""
+    cells: dict[CellKey, deque[_Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: (entry.cell, entry.rank)):
+        cells.setdefault(entry.cell, deque()).append(entry)
+    while cells:
+        # Within a turn the clearest goes first, as the last turn may not find room for all.
+        for cell in sorted(cells, key=lambda cell: (cells[cell][0].rank, cell)):
+            yield cells[cell].popleft()
+            if not cells[cell]:
+                del cells[cell]
+
+
+def _size(entry: Judged | CellCount) -> int:
+    return len(entry.model_dump_json().encode()) + _INDENT
