@@ -12,21 +12,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import json
 import math
 import random
 import re
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from tests.loopback import HOST, Loopback
 
@@ -45,11 +48,58 @@ class Received:
     @property
     def wanted(self) -> int:
         """How many instructions it asks for; 0 if it is to be answered."""
-        found = re.search(r"Write exactly (\d+) new ", self.messages[-1]["content"])
+        found = re.search(r"Write exactly (\d+) new ", self.asked)
         return int(found[1]) if found else 0
+
+    @property
+    def rated(self) -> int:
+        """How many answers it asks to rate; 0 if none."""
+        found = re.search(r"^Rate each of the (\d+) answers", self.asked, re.MULTILINE)
+        return int(found[1]) if found else 0
+
+    @property
+    def asked(self) -> str:
+        """What its last message says."""
+        return self.messages[-1]["content"]
+
+    @property
+    def digest(self) -> str:
+        """The same for the same body, however its fields are ordered."""
+        body = {"messages": self.messages, "model": self.model, **self.parameters}
+        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
 
 Script = Callable[[Received], str | None]
+
+
+@dataclass(slots=True)
+class Call:
+    """What became of one chat request; moments are of ``time.monotonic``, one clock for a machine.
+
+    Attributes:
+        name: What is asked for, the same at each attempt.
+        digest: Of its body.
+        arrived: When it was read.
+        latency: Seconds it was made to wait.
+        outcome: ``answered``, or what went wrong; empty while it waits.
+        sent: When the reply had been sent in full; None if it never was.
+    """
+
+    name: str
+    digest: str
+    arrived: float
+    latency: float = 0.0
+    outcome: str = ""
+    sent: float | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether whoever asked has been sent what was asked for."""
+        return self.outcome == "answered" and self.sent is not None
+
+    def note_sent(self) -> None:
+        """Its reply has just been sent."""
+        self.sent = time.monotonic()
 
 
 @dataclass(frozen=True)
@@ -91,17 +141,17 @@ class Latency:
 
 
 def reply(request: Received) -> str | None:
-    """A list with an introduction where instructions are wanted, else some sentences.
+    """A list with an introduction, ratings or some sentences, whichever is asked for.
 
-    Both depend on the request alone, but for the list's questions that exist already.
+    It depends on the request alone. The questions of a list are numbered on from those that the
+    request names as existing, or from its place in a series.
     """
-    asked = request.messages[-1]["content"]
+    if request.rated:
+        return _ratings(request)
+    asked = request.asked
     if request.wanted:
-        topic = re.search(r"^Topic: (.*)$", asked, re.MULTILINE)
-        view = re.search(r"^Perspective: (.*)$", asked, re.MULTILINE)
-        about = f"{topic[1] if topic else ''}, {view[1] if view else ''}"
-        asked_already = rf"^- Question (\d+) about {re.escape(about)}"
-        start = max(map(int, re.findall(asked_already, asked, re.MULTILINE)), default=0)
+        about = _about(request)
+        start = _first_number(request) - 1
         numbers = range(start + 1, start + request.wanted + 1)
         lines = [f"{n - start}. Question {n} about {about}: what now?" for n in numbers]
         return f"Sure! Here are {request.wanted} questions:\n\n" + "\n".join(lines)
@@ -109,8 +159,54 @@ def reply(request: Received) -> str | None:
     return f"{request.model} says ({seed}): it depends. You asked: {asked}"
 
 
+def call_name(request: Received) -> str:
+    """What a request asks for, however it is worded and however often it is asked.
+
+    Two clients that make the same rows of ``reply``'s questions share the names of their calls. Of
+    several answers to one question each is an attempt, whichever model gives it.
+    """
+    if request.wanted:
+        return f"instruction {_first_number(request)} {_about(request)}"
+    question = re.search(r"Question \d+ about .*: what now\?", request.asked)
+    subject = question[0] if question else request.digest
+    return f"judge {subject}" if request.rated else f"answer {subject}"
+
+
+def _about(request: Received) -> str:
+    topic = re.search(r"^Topic: (.*)$", request.asked, re.MULTILINE)
+    view = re.search(r"^Perspective: (.*)$", request.asked, re.MULTILINE)
+    return f"{topic[1] if topic else ''}, {view[1] if view else ''}"
+
+
+def _first_number(request: Received) -> int:
+    """The number of the first question that is asked for."""
+    if place := re.search(r"^Request (\d+) of a series", request.asked, re.MULTILINE):
+        return (int(place[1]) - 1) * request.wanted + 1
+    named = rf"^- Question (\d+) about {re.escape(_about(request))}"
+    return max(map(int, re.findall(named, request.asked, re.MULTILINE)), default=0) + 1
+
+
+def _ratings(request: Received) -> str:
+    """Ratings from 1 to 5 that differ from answer to answer, as a JSON object."""
+    first = int(request.digest, 16) % 5
+    ratings = [
+        {
+            "answer": chr(ord("A") + index),
+            "rating": (first + index) % 5 + 1,
+            "rationale": f"Answer {chr(ord('A') + index)} says what it depends on.",
+        }
+        for index in range(request.rated)
+    ]
+    return json.dumps({"ratings": ratings})
+
+
 class LlmServer:
-    """Serves from a thread of its own inside a `with`; a test sets it and looks at it."""
+    """Serves from a thread of its own inside a `with`; a test sets it and looks at it.
+
+    Latency and the shares of faults are drawn as requests come. With `named` they depend on
+    nothing but the seed, the name of a call and how often it has been asked, so that two clients
+    that do the same work in another order wait for the same latencies.
+    """
 
     def __init__(
         self,
@@ -121,24 +217,28 @@ class LlmServer:
         latency: Latency | None = None,
         script: Script = reply,
         seed: int = 0,
+        named: Callable[[Received], str] | None = None,
+        routes: Sequence[BaseRoute] = (),
     ) -> None:
         self.key = key
         self.models = models
         self.latency = latency or Latency()
         self.script = script
         self.requests: list[Received] = []
+        self.calls: list[Call] = []
         self.most_in_flight = 0
         self.slept = 0.0
         """Seconds of latency given so far, all answers together."""
         self._in_flight = 0
         self._clients: set[tuple[str, int]] = set()
         self._faults: list[tuple[Fault, list[int]]] = []
+        self._seed = seed
         self._dice = random.Random(seed)
-        routes = [
-            Route("/v1/chat/completions", self._chat, methods=["POST"]),
-            Route("/v1/models", self._list, methods=["GET"]),
-        ]
-        self._loopback = Loopback(Starlette(routes=routes), port)
+        self._named = named
+        self._attempts: Counter[str] = Counter()
+        chat = Route("/v1/chat/completions", self._chat, methods=["POST"])
+        offered = Route("/v1/models", self._list, methods=["GET"])
+        self._loopback = Loopback(Starlette(routes=[chat, offered, *routes]), port)
 
     @property
     def url(self) -> str:
@@ -196,8 +296,10 @@ class LlmServer:
 
     async def _answer(self, request: Request) -> Response:
         body = await request.json()
+        if not body["messages"]:
+            return _error(400, "There must be at least one message.")
         received = Received(
-            messages=body.pop("messages"),
+            messages=[_plain(message) for message in body.pop("messages")],
             model=body.pop("model"),
             parameters=body,
             headers=dict(request.headers),
@@ -205,12 +307,30 @@ class LlmServer:
         self.requests.append(received)
         if request.client is not None:
             self._clients.add((request.client.host, request.client.port))
-        delay = self.latency.draw(self._dice)
+        name = self._named(received) if self._named else ""
+        dice = self._dice_for(name)
+        delay = self.latency.draw(dice)
+        call = Call(name, received.digest, time.monotonic(), delay)
+        self.calls.append(call)
         self.slept += delay
         await asyncio.sleep(delay)
-        if refused := self._refused(request):
-            return refused
-        fault = self._fault(received)
+        refused = self._refused(request)
+        fault = None if refused else self._fault(received, dice)
+        response = refused or self._response(received, fault)
+        call.outcome = _outcome(response, fault)
+        if await request.is_disconnected():
+            call.outcome = "gone"
+        response.background = BackgroundTask(call.note_sent)
+        return response
+
+    def _dice_for(self, name: str) -> random.Random:
+        """The dice of the next attempt at the call ``name``."""
+        if self._named is None:
+            return self._dice
+        self._attempts[name] += 1
+        return random.Random(f"{self._seed} {self._attempts[name]} {name}")
+
+    def _response(self, received: Received, fault: Fault | None) -> Response:
         if fault is not None and (broken := _response(fault)):
             return broken
         if self.models is not None and received.model not in self.models:
@@ -226,12 +346,12 @@ class LlmServer:
         sent = request.headers.get("authorization", "").removeprefix("Bearer ")
         return _error(401, f"Incorrect API key provided: {sent}.")
 
-    def _fault(self, received: Received) -> Fault | None:
+    def _fault(self, received: Received, dice: random.Random) -> Fault | None:
         for fault, seen in self._faults:
             if not fault.when(received):
                 continue
             seen[0] += 1
-            if fault.share is not None and self._dice.random() >= fault.share:
+            if fault.share is not None and dice.random() >= fault.share:
                 continue
             if fault.every is not None and seen[0] % fault.every:
                 continue
@@ -239,6 +359,23 @@ class LlmServer:
                 continue
             return fault
         return None
+
+
+def _plain(message: dict[str, Any]) -> dict[str, str]:
+    """A message whose content may come in parts, as text."""
+    content = message["content"]
+    if isinstance(content, list):
+        content = "".join(part.get("text", "") for part in content)
+    return {**message, "content": content}
+
+
+def _outcome(response: Response, fault: Fault | None) -> str:
+    """What a call is noted to have come to, if its reply arrives."""
+    if response.status_code != 200:
+        return f"HTTP {response.status_code}"
+    if fault is None:
+        return "answered"
+    return "dropped" if fault.drop else "malformed"
 
 
 def _response(fault: Fault) -> Response | None:
