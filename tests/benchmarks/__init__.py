@@ -1,0 +1,1 @@
+"""Measured against real processes, and against others that do the same work."""

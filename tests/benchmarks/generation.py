@@ -1,0 +1,114 @@
+"""The benchmark of generation: speed, faults, a kill, peers and memory.
+
+    python tests/benchmarks/generation.py
+    python tests/benchmarks/generation.py --only chain,kill --rows 100
+
+Its last line is one JSON object of figures; README.md beside this file explains them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+# Run as a file, its own folder would be searched for modules in place of the checkout.
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).parents[2])
+
+from tests.benchmarks import chain, faults, kill, memory, rivals, work
+from tests.benchmarks.contenders import Options, fresh
+from tests.benchmarks.processes import Failed
+from tests.benchmarks.server import Load
+
+SECTIONS: Final = ("chain", "faults", "kill", "peers", "memory")
+
+
+def main() -> None:
+    """Run the sections that are asked for."""
+    arguments = _arguments()
+    with tempfile.TemporaryDirectory(prefix="seedbed-bench-") as folder:
+        figures = benchmark(arguments, Path(folder))
+    print(json.dumps(figures))
+
+
+def benchmark(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """The figures of all sections that are asked for."""
+    load = Load(mean=arguments.mean, cap=arguments.cap, seed=arguments.seed)
+    options = Options(folder, arguments.rows, arguments.in_flight, load)
+    figures: dict[str, Any] = {
+        "rows": arguments.rows,
+        "in_flight": arguments.in_flight,
+        "judged": work.JUDGED,
+        "calls_per_row": work.calls_per_row(),
+        "latency": {"mean": load.mean, "cap": load.cap, "sigma": load.sigma, "seed": load.seed},
+        "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
+    }
+
+    def calm_wall() -> float | None:
+        measured = figures.get("chain", {}).get("pipeline", {}).get("wall_s")
+        return float(measured) if measured else None
+
+    sections: dict[str, Callable[[], dict[str, Any]]] = {
+        "chain": lambda: chain.measure(options, arguments.peers_dir),
+        "faults": lambda: faults.measure(options, calm_wall()),
+        "kill": lambda: kill.measure(options),
+        "peers": lambda: rivals.measure(options, arguments.peers_dir, figures),
+        "memory": lambda: memory.measure(folder / "memory", arguments.big_rows),
+    }
+    for name in SECTIONS:
+        if name not in arguments.only:
+            continue
+        began = time.monotonic()
+        print(f"{name} ...", flush=True)
+        fresh(folder)
+        try:
+            figures[name] = sections[name]()
+        except Failed as error:
+            figures[name] = {"error": str(error), "passed": False}
+        _tell(name, figures[name], time.monotonic() - began)
+    figures["passed"] = all(figures[name].get("passed", True) for name in arguments.only)
+    return figures
+
+
+def _tell(name: str, figures: dict[str, Any], seconds: float) -> None:
+    for key, value in figures.items():
+        print(f"  {key}: {value}")
+    verdict = {True: "passed", False: "FAILED", None: "measured"}[figures.get("passed")]
+    print(f"{name}: {verdict} in {seconds:.0f} s\n", flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("--only", type=_sections, default=list(SECTIONS), help="with commas")
+    parser.add_argument("--rows", type=int, default=500)
+    parser.add_argument("--big-rows", type=int, default=100_000, help="of the memory section")
+    parser.add_argument("--in-flight", type=int, default=work.IN_FLIGHT)
+    parser.add_argument("--mean", type=float, default=Load.mean, help="seconds of mean latency")
+    parser.add_argument("--cap", type=float, default=Load.cap, help="seconds of latency at most")
+    parser.add_argument("--seed", type=int, default=0, help="of latencies and faults")
+    parser.add_argument(
+        "--peers-dir",
+        type=Path,
+        default=Path(__file__).parent / ".peers",
+        help="where others are installed, once",
+    )
+    return parser.parse_args()
+
+
+def _sections(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if unknown := sorted(set(names) - set(SECTIONS)):
+        raise argparse.ArgumentTypeError(f"there is no section {unknown[0]!r}: {SECTIONS}")
+    return [name for name in SECTIONS if name in names]
+
+
+if __name__ == "__main__":
+    main()

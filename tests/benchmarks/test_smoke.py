@@ -1,0 +1,66 @@
+"""The benchmark runs and tells the truth, at a scale that says nothing about speed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import chain, faults, kill, memory, work
+from tests.benchmarks.contenders import Options
+from tests.benchmarks.server import Load
+from tests.llm_server import Call
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Options:
+    """Eight rows and little latency, but enough to be killed in."""
+    return Options(tmp_path, rows=8, in_flight=4, load=Load(mean=0.1, cap=0.5))
+
+
+def test_contenders_do_the_same_calls_with_the_same_latencies(options: Options) -> None:
+    figures = chain.measure(options)
+    contenders = [figures[n] for n in ("plain_sequential", "plain_gathered", "pipeline")]
+    calls = options.rows * work.calls_per_row()
+    assert [one["outcomes"] for one in contenders] == [{"answered": calls}] * 3
+    assert len({one["ideal_s"] for one in contenders}) == 1
+    assert all(one["most_in_flight"] <= options.in_flight for one in contenders)
+    assert figures["wall_to_plain"] > 0
+
+
+def test_faults_lose_and_double_nothing(options: Options) -> None:
+    figures = faults.measure(options, calm_wall=1.0)
+    assert figures["problems"] == []
+    assert figures["rows"] == options.rows
+    samples = work.samples(options.folder / "faults")
+    ratings = [c.judge_rating for sample in samples for c in sample.completions]
+    assert not work.JUDGED or None not in ratings
+
+
+def test_a_killed_run_goes_silent_and_is_finished_by_the_next(options: Options) -> None:
+    figures = kill.measure(options, silence=1.0)
+    assert figures["processes_left"] == 0
+    assert figures["calls_after_kill"] == 0
+    assert figures["problems"] == []
+    assert figures["same_rows_as_uninterrupted"]
+
+
+def test_memory_is_noted_as_rows_grow(tmp_path: Path) -> None:
+    figures = memory.measure(tmp_path / "project", 100)
+    assert figures["rows"] == 100
+    assert len(figures["resident_mb"]) == memory.MARKS
+    assert figures["peak_mb"] > 0
+
+
+def test_only_answered_calls_count_as_paid_again() -> None:
+    first = [
+        Call("kept", "a", 0, outcome="answered", sent=1),
+        Call("lost", "b", 0, outcome="answered", sent=1),
+        Call("on its way", "c", 0, outcome="answered", sent=9.99),
+        Call("in flight", "d", 0),
+        Call("failed", "e", 0, outcome="HTTP 500", sent=1),
+        Call("one of two that are the same", "f", 0, outcome="answered", sent=1),
+    ]
+    second = [Call("", digest, 11) for digest in "bcdef"]
+    found = kill.paid_again(first, second, 10, {"f": 2})
+    assert found == {"paid_again": 1, "paid_again_sent_at_the_kill": 1}
