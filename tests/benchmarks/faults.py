@@ -64,5 +64,5 @@ def _whole(sample: Sample) -> bool:
     return (
         len(sample.completions) == len(work.ANSWERERS)
         and all(text and text.strip() for text in texts)
-        and (not work.JUDGED or None not in ratings)
+        and None not in ratings
     )

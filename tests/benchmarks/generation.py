@@ -46,8 +46,7 @@ def benchmark(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "rows": arguments.rows,
         "in_flight": arguments.in_flight,
-        "judged": work.JUDGED,
-        "calls_per_row": work.calls_per_row(),
+        "calls_per_row": work.CALLS,
         "latency": {"mean": load.mean, "cap": load.cap, "sigma": load.sigma, "seed": load.seed},
         "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
     }

@@ -35,9 +35,7 @@ def measure(options: Options, silence: float = SILENCE) -> dict[str, Any]:
     with Server(options.load) as server:
         work.make_project(project, server.url, options.in_flight)
         command = work.generate_command(project, options.rows)
-        moment, left = kill_at(
-            server, command, AT * options.rows * work.calls_per_row(), silence=silence
-        )
+        moment, left = kill_at(server, command, AT * options.rows * work.CALLS, silence=silence)
         first = server.calls()
         rerun = run(command, at_most=TOO_LONG)
         second = server.calls()[len(first) :]

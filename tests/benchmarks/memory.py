@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.memory FOLDER ROWS
 
-is the run that ``measure`` watches: the pipeline in-process over a model that answers at once.
+is the run that ``measure`` watches: the whole pipeline but for the network, which answers at once.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.core.projects import make_project
-from pipeline.core.schema import ModelChoice, Project, Seed
+from pipeline.core.schema import Project
 from pipeline.core.store_folder import FolderStore
-from pipeline.generation import chain
 from pipeline.generation.access import ModelAccess
-from pipeline.generation.bases import AsyncLLM
-from pipeline.generation.prompting import Messages
-from pipeline.generation.run import RunSummary, generate
+from pipeline.generation.cache import Reply
+from pipeline.generation.chat import ChatClient
+from pipeline.generation.run import Progress, generate
 from tests.benchmarks import work
 from tests.benchmarks.contenders import TOO_LONG, ratio
 from tests.benchmarks.processes import resident_mb, run
@@ -36,53 +35,6 @@ MARKS: Final = 10
 
 _LENGTH: Final = 800
 """Characters an answer has at least, as answers have."""
-
-
-class Instant(AsyncLLM):
-    """Answers at once, as the loopback server would."""
-
-    model: str
-
-    @property
-    def model_name(self) -> str:
-        """The name on its rows."""
-        return self.model
-
-    async def agenerate(
-        self,
-        input: Messages,
-        num_generations: int = 1,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        max_tokens: int | None = None,
-        seed: int | None = None,
-    ) -> dict[str, Any]:
-        """Answer; of the parameters only ``seed`` matters.
-
-        Args:
-            input: The messages.
-            num_generations: How many answers.
-            temperature: Not used.
-            top_p: Not used.
-            max_tokens: Not used.
-            seed: Another number gives another answer.
-        """
-        parameters = {} if seed is None else {"seed": seed}
-        received = Received(input, self.model, parameters, {})
-        text = reply(received) or ""
-        if not (received.wanted or received.rated):
-            text += f" {text}" * (_LENGTH // len(text))
-        return {
-            "generations": [text] * num_generations,
-            "statistics": {
-                "input_tokens": [100] * num_generations,
-                "output_tokens": [len(text) // 4] * num_generations,
-            },
-            "finish_reason": ["stop"] * num_generations,
-        }
-
-    async def aclose(self) -> None:
-        """Nothing to close."""
 
 
 def measure(folder: Path, rows: int) -> dict[str, Any]:
@@ -121,19 +73,27 @@ def main() -> None:
 
 
 def _make(folder: Path, rows: int) -> dict[str, Any]:
-    setattr(chain, "open_llm", _instant)  # noqa: B010 - its type is that of real models
+    setattr(ChatClient, "_ask_once", _answer)  # noqa: B010 - all but the network stays as it is
     store, seed = FolderStore(folder), work.a_seed()
     settings = work.settings("http://127.0.0.1:9/v1")
     make_project(store, seed, Project(generation=settings))
     marks: dict[int, float] = {}
 
-    def note(so_far: RunSummary) -> None:
-        mark = so_far.samples * MARKS // rows * (rows // MARKS)
+    def note(so_far: Progress) -> None:
+        mark = so_far.record.samples * MARKS // rows * (rows // MARKS)
         if mark and mark not in marks:
             marks[mark] = round(resident_mb(), 1)
 
     began = time.monotonic()
-    summary = generate(store, seed, settings, ModelAccess(), rows=rows, on_progress=note)
+    summary = generate(
+        store,
+        seed,
+        settings,
+        ModelAccess(),
+        rows=rows,
+        work=store.work_folder,
+        on_progress=note,
+    )
     seconds = time.monotonic() - began
     return {
         "rows": summary.samples,
@@ -145,8 +105,14 @@ def _make(folder: Path, rows: int) -> dict[str, Any]:
     }
 
 
-def _instant(choice: ModelChoice, seed: Seed, access: ModelAccess, timeout: float) -> Instant:
-    return Instant(model=choice.model)
+async def _answer(client: ChatClient, body: dict[str, Any], began: float, /) -> Reply:
+    """What the loopback server would answer, at once."""
+    parameters = {name: body[name] for name in ("seed",) if name in body}
+    received = Received(body["messages"], body["model"], parameters, {})
+    text = reply(received) or ""
+    if not (received.wanted or received.rated):
+        text += f" {text}" * (_LENGTH // len(text))
+    return Reply(text, "stop", 100, len(text) // 4, time.monotonic() - began)
 
 
 if __name__ == "__main__":

@@ -43,15 +43,14 @@ class Plain:
             answers: list[str]
             asked = [self._ask(m, row["answer_system"], question) for m in order["answerers"]]
             answers = await asyncio.gather(*asked) if self._gather else [await a for a in asked]
-            if order["judged"]:
-                labelled = (f"Answer {chr(65 + i)}:\n{text}" for i, text in enumerate(answers))
-                prompt = order["judge_prompt"].format(
-                    count=len(answers),
-                    domain="farming",
-                    question=question,
-                    answers="\n\n".join(labelled),
-                )
-                json.loads(await self._ask(order["judge"], "You are a fair judge.", prompt))
+            labelled = (f"Answer {chr(65 + i)}:\n{text}" for i, text in enumerate(answers))
+            prompt = order["judge_prompt"].format(
+                count=len(answers),
+                domain="farming",
+                question=question,
+                answers="\n\n".join(labelled),
+            )
+            json.loads(await self._ask(order["judge"], "You are a fair judge.", prompt))
             return answers
 
     async def _ask(self, model: str, system: str, user: str) -> str:

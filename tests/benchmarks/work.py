@@ -21,13 +21,11 @@ from pipeline.generation import prompting
 
 ROOT: Final = Path(__file__).parents[2]
 
-JUDGED: Final = False
-"""Whether the pipeline rates completions yet. While it does not, nobody does: the chains are the
-same length for all contenders."""
-
 WRITER: Final = "writer/one"
 ANSWERERS: Final = ("answer/one", "answer/two")
 JUDGE: Final = "judge/one"
+CALLS: Final = 2 + len(ANSWERERS)
+"""How many calls one chain makes if all goes well."""
 IN_FLIGHT: Final = 50
 TEMPERATURE: Final = 0.8
 MAX_TOKENS: Final = 512
@@ -66,11 +64,6 @@ class Row:
     answer_system: str
 
 
-def calls_per_row() -> int:
-    """How many calls one chain makes if all goes well."""
-    return 1 + len(ANSWERERS) + JUDGED
-
-
 def a_seed() -> Seed:
     """Fifty cells; no examples, so that every prompt is a system and a user message."""
     topics = ("Clay soils", "Cover crops", "Drip irrigation", "Grazing", "Compost")
@@ -95,7 +88,7 @@ def settings(url: str, in_flight: int = IN_FLIGHT) -> GenerationSettings:
             "completions": len(ANSWERERS),
             "instructions_per_call": 1,
             "concurrency": in_flight,
-            "judge": judge if JUDGED else None,
+            "judge": judge,
         }
     )
 
@@ -143,7 +136,6 @@ def write_order(path: Path, url: str, wanted: int, in_flight: int = IN_FLIGHT) -
         "url": url,
         "rows": [asdict(row) for row in rows(wanted)],
         "in_flight": in_flight,
-        "judged": JUDGED,
         "writer": WRITER,
         "answerers": ANSWERERS,
         "judge": JUDGE,
@@ -155,16 +147,13 @@ def write_order(path: Path, url: str, wanted: int, in_flight: int = IN_FLIGHT) -
 
 
 def _row(seed: Seed, cell: Cell, number: int) -> Row:
-    system, user = prompting.instruction_messages(seed, cell, 1, [])
-    asked = user["content"]
-    series = f"Request {number} of a series"
-    if "of a series" not in asked:
-        asked = f"{asked}\n\n{series}."
+    prompts = prompting.Prompts(seed)
+    system, user = prompts.instructions(cell, 1, [], number)
     return Row(
         number=number,
         topic=cell.topic,
         perspective=cell.perspective,
         instruction_system=system["content"],
-        instruction_user=asked,
-        answer_system=prompting.answer_system(seed, cell),
+        instruction_user=user["content"],
+        answer_system=prompts.answer_system(cell),
     )

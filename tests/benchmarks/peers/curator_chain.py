@@ -91,9 +91,8 @@ def main() -> None:
     for row in answered:
         by_question.setdefault(row["question"], []).append(row["answer"])
     rows = [_to_judge(order, question, found) for question, found in by_question.items()]
-    if order["judged"]:
-        rows = list(Judge(**options(order["judge"]))(rows, working_dir=folder).dataset)
-    print(json.dumps({"rows": len(rows)}))
+    judged = Judge(**options(order["judge"]))(rows, working_dir=folder).dataset
+    print(json.dumps({"rows": len(judged)}))
 
 
 def _to_judge(order: Row, question: str, answers: list[str]) -> Row:

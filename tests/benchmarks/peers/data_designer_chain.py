@@ -40,7 +40,7 @@ def main() -> None:
         num_records=len(order["rows"]),
         resume=dd.ResumeMode.ALWAYS if begun else dd.ResumeMode.NEVER,
     ).load_dataset()
-    last = made["judgement" if order["judged"] else "answer_1"]
+    last = made["judgement"]
     print(json.dumps({"rows": int((last.notna() & (last.str.len() > 0)).sum())}))
 
 
@@ -81,15 +81,14 @@ def columns(order: dict[str, Any], pools: int, folder: Path) -> dd.DataDesignerC
     write("question", models[0], "{{ instruction_system }}", "{{ instruction_user }}")
     for index in range(len(order["answerers"])):
         write(f"answer_{index}", models[-1], "{{ answer_system }}", "{{ question }}")
-    if order["judged"]:
-        labels = [(chr(65 + i), f"answer_{i}") for i in range(len(order["answerers"]))]
-        prompt = order["judge_prompt"].format(
-            count=len(labels),
-            domain="farming",
-            question="{{ question }}",
-            answers="\n\n".join(f"Answer {mark}:\n{{{{ {name} }}}}" for mark, name in labels),
-        )
-        write("judgement", models[0], "You are a fair judge.", prompt)
+    labels = [(chr(65 + i), f"answer_{i}") for i in range(len(order["answerers"]))]
+    prompt = order["judge_prompt"].format(
+        count=len(labels),
+        domain="farming",
+        question="{{ question }}",
+        answers="\n\n".join(f"Answer {mark}:\n{{{{ {name} }}}}" for mark, name in labels),
+    )
+    write("judgement", models[0], "You are a fair judge.", prompt)
     return builder
 
 

@@ -75,12 +75,10 @@ def main() -> None:
         answers = [chat(f"answer_{i}", model) for i, model in enumerate(order["answerers"])]
         group = GroupColumns(columns=["generation"], output_columns=["answers"])
         load >> chat("write", order["writer"]) >> question >> answers >> group
-        if order["judged"]:
-            keep = KeepColumns(columns=["question", "answers", "judge_prompt"])
-            group >> keep >> ask_judge(name="ask_judge") >> chat("judge", order["judge"])
+        keep = KeepColumns(columns=["question", "answers", "judge_prompt"])
+        group >> keep >> ask_judge(name="ask_judge") >> chat("judge", order["judge"])
     made = pipeline.run(use_cache=False)["default"]["train"]
-    last = "generation" if order["judged"] else "answers"
-    print(json.dumps({"rows": sum(bool(row[last]) for row in made)}))
+    print(json.dumps({"rows": sum(bool(row["generation"]) for row in made)}))
 
 
 if __name__ == "__main__":
