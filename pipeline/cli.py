@@ -41,7 +41,7 @@ from pipeline.core.schema import (
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.deploy import copy_project, deploy_spaces
-from pipeline.generation.access import ModelAccess
+from pipeline.generation.access import ModelAccess, host_of
 from pipeline.local import LocalSpaces
 from pipeline.terminal import fail, growing, print_json, say, show_status, show_summary
 
@@ -167,7 +167,9 @@ def generate(
     chosen = _chosen(load_project(store).generation, model or [], base_url)
     if concurrency is not None:
         chosen = chosen.model_copy(update={"concurrency": concurrency})
-    summary = _generate(store, settings, chosen, rows or chosen.rows, quiet=as_json)
+    summary = _generate(
+        store, settings, chosen, rows or chosen.rows, base_url=base_url, quiet=as_json
+    )
     if as_json:
         print_json(asdict(summary))
     else:
@@ -320,16 +322,32 @@ def _chosen(
 
 
 def _generate(
-    store: Store, settings: Settings, chosen: GenerationSettings, rows: int, *, quiet: bool = False
+    store: Store,
+    settings: Settings,
+    chosen: GenerationSettings,
+    rows: int,
+    *,
+    base_url: str | None = None,
+    quiet: bool = False,
 ) -> RunSummary:
     """Grow the project to ``rows`` samples with a progress bar, and bring its card up to date."""
     from pipeline.generation.run import generate as grow  # noqa: PLC0415 - slow import
 
-    access = ModelAccess(hf_token=settings.hf_token, api_key=settings.api_key)
+    access = _access(settings, base_url)
     with growing(quiet=quiet) as show:
         summary = grow(store, load_seed(store).seed, chosen, access, rows=rows, on_progress=show)
     _update_card(store)
     return summary
+
+
+def _access(settings: Settings, base_url: str | None) -> ModelAccess:
+    """Credentials of whoever runs the command; an address they typed may have their key."""
+    typed = {host_of(base_url)} if base_url is not None else set()
+    return ModelAccess(
+        hf_token=settings.hf_token,
+        api_key=settings.api_key,
+        api_hosts=settings.api_hosts | typed,
+    )
 
 
 def _update_card(store: Store) -> None:

@@ -241,6 +241,11 @@ class LlmServer:
         return None
 
 
+def elsewhere(server: LlmServer) -> str:
+    """The base URL of ``server`` by an address that does not tell that it is this machine."""
+    return server.url.replace(HOST, "0.0.0.0")
+
+
 def _response(fault: Fault) -> Response | None:
     """What is sent instead of a completion; None if the fault is in the completion's text."""
     if fault.status != 200:
