@@ -6,14 +6,13 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-import pyarrow.parquet as pq
 from huggingface_hub import DatasetCard
 from yaml import YAMLError
 
 from pipeline.core import layout
 from pipeline.core.errors import Conflict, FileMissing, InvalidInput
 from pipeline.core.projects import load_seed
-from pipeline.core.samples import model_names
+from pipeline.core.samples import model_names, open_parquet
 from pipeline.core.schema import LANGUAGES, STAND_INS, Seed
 from pipeline.core.store import ABSENT, Content, Store
 
@@ -102,7 +101,7 @@ def _rows(store: Store) -> dict[str, int]:
     for config, pattern in _PATTERNS.items():
         folder = pattern.split("/*")[0]
         files = (store.checkout(folder) / folder).rglob("*.parquet")
-        counts[config] = sum(pq.ParquetFile(path).metadata.num_rows for path in files)
+        counts[config] = sum(open_parquet(path).metadata.num_rows for path in files)
     return counts
 
 
