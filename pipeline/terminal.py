@@ -6,11 +6,15 @@ Text from a project is never taken for the terminal library's own markup.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from huggingface_hub import constants
+from huggingface_hub.utils import logging as hub_logging
+from huggingface_hub.utils.tqdm import disable_progress_bars
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -23,6 +27,17 @@ if TYPE_CHECKING:
 
 _out: Final = Console()
 _err: Final = Console(stderr=True)
+
+
+def quiet_libraries() -> None:
+    """Leave the screen to our own lines: the Hub's client shows bars and remarks of its own.
+
+    Its errors are still seen, and so is all that somebody asked it for by its own variables.
+    """
+    if constants.HF_HUB_DISABLE_PROGRESS_BARS is None:
+        disable_progress_bars()
+    if hub_logging.get_verbosity() == logging.WARNING:
+        hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
 def say(*lines: str) -> None:
