@@ -1,6 +1,10 @@
 """``python -m pipeline``."""
 
-from pipeline.cli import main
+import sys
 
 if __name__ == "__main__":
+    try:
+        from pipeline.cli import main
+    except KeyboardInterrupt:  # it takes a second to start, and nothing was begun yet
+        sys.exit(1)
     main()

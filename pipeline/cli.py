@@ -19,15 +19,18 @@ import typer
 from huggingface_hub import get_token
 from pydantic import ValidationError
 
+from pipeline import __version__
 from pipeline.core import layout
 from pipeline.core.errors import InvalidInput, ModelUnavailable, SeedbedError
 from pipeline.core.layout import ExportFormat
 from pipeline.core.projects import (
+    is_folder,
     load_project,
     load_seed,
     make_project,
     open_store,
     require_project,
+    save_seed,
     work_folder,
 )
 from pipeline.core.schema import (
@@ -42,10 +45,20 @@ from pipeline.core.schema import (
 )
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
-from pipeline.deploy import copy_project, deploy_spaces
-from pipeline.generation.access import ModelAccess
-from pipeline.local import LocalSpaces
-from pipeline.terminal import fail, growing, print_json, say, show_estimate, show_run, show_status
+from pipeline.core.store_folder import FolderStore
+from pipeline.deploy import copy_project, deploy_spaces, require_target
+from pipeline.generation.access import ModelAccess, host_of
+from pipeline.local import LocalSpaces, Port
+from pipeline.terminal import (
+    fail,
+    growing,
+    print_json,
+    quiet_libraries,
+    say,
+    show_estimate,
+    show_run,
+    show_status,
+)
 
 if TYPE_CHECKING:
     from pipeline.core.rounds import Round
@@ -68,13 +81,36 @@ ProjectName = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for scripts.")]
-SeedPort = Annotated[int, typer.Option(help="Port of the Seed Space.", min=1, max=65_000)]
-AnnotatePort = Annotated[int, typer.Option(help="Port of the Annotate Space.", min=1, max=65_000)]
+SeedPort = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PORT",
+        help="Port of the Seed Space; by default 7860, or the next free one.",
+        min=1,
+        max=65_000,
+    ),
+]
+AnnotatePort = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PORT",
+        help="Port of the Annotate Space; by default 7861, or the next free one.",
+        min=1,
+        max=65_000,
+    ),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"seedbed {__version__}")
+        raise typer.Exit
 
 
 def main() -> None:
     """Run the command line; the only place that turns errors into exit codes."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    quiet_libraries()
     signal.signal(signal.SIGTERM, _stop)
     try:
         app()
@@ -84,6 +120,16 @@ def main() -> None:
         if end.code == _INTERRUPTED:
             fail("Stopped. What was finished is kept; the same command goes on from there.")
         sys.exit(1 if end.code else 0)
+
+
+@app.callback()
+def seedbed(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """What comes before a command."""
 
 
 @app.command()
@@ -97,10 +143,13 @@ def demo(
     serve_: Annotated[
         bool, typer.Option("--serve/--no-serve", help="Open both Spaces afterwards.")
     ] = True,
-    seed_port: SeedPort = 7860,
-    annotate_port: AnnotatePort = 7861,
+    seed_port: SeedPort = None,
+    annotate_port: AnnotatePort = None,
 ) -> None:
-    """Make a ready farming project and open both Spaces; needs no account, key or network."""
+    """Make a ready farming project and open both Spaces.
+
+    Needs no account, key or network. Samples that are there already stay, and so does the seed.
+    """
     from pipeline.demo import farming  # noqa: PLC0415 - only this command needs it
 
     settings = _settings(_as_folder(project))
@@ -126,18 +175,19 @@ def init(
         Path | None, typer.Option(help="A seed_data.json to start from.", metavar="FILE")
     ] = None,
 ) -> None:
-    """Make a project, empty or from a seed file; leaves an existing one as it is."""
+    """Make a project, empty or from a seed file.
+
+    An existing one is left as it is; only an empty seed is filled from the file.
+    """
     store = open_store(_settings(project))
     given = _read_seed(seed) if seed else Seed()
-    if store.exists() and seed is not None and load_seed(store).seed not in (given, Seed()):
-        raise InvalidInput(
-            f"{store.name} has a seed already, which is not replaced.",
-            "Change it in the Seed Space, or choose another name.",
-        )
-    make_project(store, given, Project())
+    changed = _fill_seed(store, given) if seed is not None and store.exists() else False
+    changed = bool(make_project(store, given, Project())) or changed
     _update_card(store)
     say(
-        f"{store.name} is ready.",
+        f"{store.name} is ready."
+        if changed
+        else f"{store.name} exists already; its seed and settings were left as they are.",
         "Next:",
         f"  python -m pipeline serve {store.name}      describe the domain in the Seed Space",
         f"  python -m pipeline generate {store.name}   grow samples from it",
@@ -284,23 +334,32 @@ def export(
 
 @app.command()
 def serve(
-    project: ProjectName, seed_port: SeedPort = 7860, annotate_port: AnnotatePort = 7861
+    project: ProjectName, seed_port: SeedPort = None, annotate_port: AnnotatePort = None
 ) -> None:
-    """Open both Spaces on this machine."""
+    """Open both Spaces on this machine, until Ctrl-C."""
     settings = _settings(project)
-    require_project(open_store(settings))
+    store = open_store(settings)
+    require_project(store)
+    # Either Space would start all the same, and show the trouble to whoever opens it.
+    load_seed(store)
+    load_project(store)
     _serve(settings, seed_port, annotate_port)
 
 
 @app.command()
 def deploy(
-    project: ProjectName,
+    project: Annotated[str, typer.Argument(metavar="PROJECT", help="user/name on the Hub")],
     source: Annotated[
-        str | None, typer.Option("--from", help="A folder project to copy to the Hub first.")
+        str | None,
+        typer.Option("--from", metavar="FOLDER", help="A folder project to copy to the Hub first."),
     ] = None,
 ) -> None:
-    """Create or update the dataset and both Spaces on the Hub."""
-    settings = _settings(project)
+    """Create or update the dataset and both Spaces on the Hub.
+
+    Needs a token that may write: hf auth login, or HF_TOKEN. What is made is private.
+    """
+    settings = _settings(project, on_hub=source is not None)
+    require_target(settings)
     store = open_store(settings)
     if source is not None:
         origin = open_store(_settings(_as_folder(source)))
@@ -316,13 +375,41 @@ def deploy(
     say("What only you can do, once:", *(f"  {step}" for step in by_hand))
 
 
-def _settings(project: str) -> Settings:
+def _settings(project: str, *, on_hub: bool = False) -> Settings:
+    """What is configured, for ``project``.
+
+    Raises:
+        InvalidInput: A folder here seems to be meant, unless it is said to be ``on_hub``.
+    """
     settings = Settings.from_env(os.environ)
+    if not on_hub and not is_folder(project) and FolderStore(project).exists():
+        raise InvalidInput(
+            f"{project} is a name on the Hub, and also a folder here that holds a project.",
+            f"Did you mean ./{project}? If not, run this where there is no such folder.",
+        )
     return replace(settings, project=project, hf_token=settings.hf_token or get_token())
 
 
 def _as_folder(path: str) -> str:
-    return path if path.startswith((".", "/", "~")) else f"./{path}"
+    return path if is_folder(path) else f"./{path}"
+
+
+def _fill_seed(store: Store, given: Seed) -> bool:
+    """Put a seed in the place of an empty one; tell whether anything was changed.
+
+    Raises:
+        InvalidInput: There is another seed.
+    """
+    saved = load_seed(store)
+    if saved.etag is None or saved.seed == given:
+        return False
+    if saved.seed != Seed():
+        raise InvalidInput(
+            f"{store.name} has a seed already, which is not replaced.",
+            "Change it in the Seed Space, or choose another name.",
+        )
+    save_seed(store, given, expect=saved.etag, message="Add a seed")
+    return True
 
 
 def _read_seed(path: Path) -> Seed:
@@ -425,7 +512,13 @@ def _generate(store: Store, settings: Settings, asked: _Asked, *, quiet: bool = 
 
 
 def _access(settings: Settings, base_url: str | None) -> ModelAccess:
-    return ModelAccess(hf_token=settings.hf_token, api_key=settings.api_key)
+    """Credentials of whoever runs the command; an address they typed may have their key."""
+    typed = {host_of(base_url)} if base_url is not None else set()
+    return ModelAccess(
+        hf_token=settings.hf_token,
+        api_key=settings.api_key,
+        api_hosts=settings.api_hosts | typed,
+    )
 
 
 def _update_card(store: Store) -> None:
@@ -461,13 +554,20 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
         ) from error
 
 
-def _serve(settings: Settings, seed_port: int, annotate_port: int) -> None:
+def _serve(settings: Settings, seed_port: int | None, annotate_port: int | None) -> None:
     env = dict(os.environ) | {"SEEDBED_PROJECT": settings.project}
+    env.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     if settings.hf_token:
         env["HF_TOKEN"] = settings.hf_token
-    ports = {"seed_space": seed_port, "annotate_space": annotate_port}
+    ports = {
+        "seed_space": Port(seed_port or 7860, fixed=seed_port is not None),
+        "annotate_space": Port(annotate_port or 7861, fixed=annotate_port is not None),
+    }
     with LocalSpaces(ports, env) as spaces:
         seed, annotate = spaces.start()
+        for name, space in (("Seed", seed), ("Annotate", annotate)):
+            if space.port != space.wanted:
+                say(f"Port {space.wanted} is in use, so the {name} Space is on {space.port}.")
         say(
             "",
             f"  Seed      {seed.url}      describe the domain, preview samples",

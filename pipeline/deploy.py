@@ -14,7 +14,8 @@ from typing import Final
 from huggingface_hub import CommitOperationAdd
 
 from pipeline.core import hub, layout
-from pipeline.core.errors import InvalidInput
+from pipeline.core.errors import InvalidInput, NotSignedIn
+from pipeline.core.projects import is_folder
 from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Store
 
@@ -76,6 +77,25 @@ def assemble(space: Space) -> dict[str, bytes]:
     return files
 
 
+def require_target(settings: Settings) -> None:
+    """Refuse, before anything is done, what could only fail half-way.
+
+    Raises:
+        InvalidInput: The project is a folder.
+        NotSignedIn: There is no token.
+    """
+    if is_folder(settings.project):
+        raise InvalidInput(
+            f"{settings.project} is a folder; Spaces read a project on the Hub.",
+            f"Use: python -m pipeline deploy USER/NAME --from {settings.project}",
+        )
+    if settings.hf_token is None:
+        raise NotSignedIn(
+            f"Nobody is signed in, so nothing can be put at {settings.project}.",
+            "Sign in with `hf auth login`, or set HF_TOKEN to a token that may write.",
+        )
+
+
 def copy_project(source: Store, target: Store) -> int:
     """Add the files of one project to another and return how many were added.
 
@@ -113,14 +133,8 @@ def deploy_spaces(settings: Settings) -> Iterator[Deployed]:
     Repeating it goes on where it stopped: what is there is brought up to date.
 
     Raises:
-        InvalidInput: The project is a folder.
         NotAllowed: The token may not create Spaces there.
     """
-    if settings.project.startswith((".", "/", "~")):
-        raise InvalidInput(
-            f"{settings.project} is a folder; Spaces read a project on the Hub.",
-            f"Use: python -m pipeline deploy USER/NAME --from {settings.project}",
-        )
     for space in SPACES:
         yield _deploy(space, settings)
 

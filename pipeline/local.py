@@ -11,10 +11,23 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
-from pipeline.core.errors import StoreUnavailable
+from pipeline.core.errors import InvalidInput, StoreUnavailable
 
 _START_SECONDS: Final = 90
 _STOP_SECONDS: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """Where a Space is wanted.
+
+    Attributes:
+        number: The port.
+        fixed: Whether no other will do.
+    """
+
+    number: int
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +36,30 @@ class Running:
 
     Attributes:
         package: Its top-level package.
-        url: Where to open it.
+        port: Where it listens.
+        wanted: Where it was wanted; that port was busy if it is another one.
     """
 
     package: str
-    url: str
+    port: int
+    wanted: int
+
+    @property
+    def url(self) -> str:
+        """Where to open it."""
+        return f"http://127.0.0.1:{self.port}"
 
 
 class LocalSpaces:
     """Starts Spaces on entering and stops them, flushed, on leaving.
 
     Args:
-        ports: The wanted port of each package; the next free one is taken if it is busy.
+        ports: The wanted port of each package; if it is busy and not fixed, the next free one is
+            taken.
         env: The environment of the processes.
     """
 
-    def __init__(self, ports: Mapping[str, int], env: Mapping[str, str]) -> None:
+    def __init__(self, ports: Mapping[str, Port], env: Mapping[str, str]) -> None:
         self._ports = ports
         self._env = env
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -50,23 +71,20 @@ class LocalSpaces:
         """Start all and wait until each answers.
 
         Raises:
+            InvalidInput: A fixed port is busy; nothing was started.
             StoreUnavailable: One stopped, or did not answer in time.
         """
-        taken: set[int] = set()
-        running = []
-        for package, wanted in self._ports.items():
-            port = _free_port(wanted, taken)
-            taken.add(port)
+        spaces = _choose_ports(self._ports)
+        for space in spaces:
             self._processes.append(
                 subprocess.Popen(  # noqa: S603 - fixed arguments
-                    [sys.executable, "-m", f"{package}.app"],
-                    env={**self._env, "GRADIO_SERVER_PORT": str(port)},
+                    [sys.executable, "-m", f"{space.package}.app"],
+                    env={**self._env, "GRADIO_SERVER_PORT": str(space.port)},
                 )
             )
-            running.append((Running(package, f"http://127.0.0.1:{port}"), port))
-        for (space, port), process in zip(running, self._processes, strict=True):
-            _wait_for(space.package, port, process)
-        return [space for space, _ in running]
+        for space, process in zip(spaces, self._processes, strict=True):
+            _wait_for(space.package, space.port, process)
+        return spaces
 
     def wait(self) -> None:
         """Wait for ever.
@@ -115,18 +133,40 @@ def _wait_for(package: str, port: int, process: subprocess.Popen[bytes]) -> None
     )
 
 
+def _choose_ports(ports: Mapping[str, Port]) -> list[Running]:
+    """A free port for each package, the fixed ones first so that no other Space takes them."""
+    chosen: dict[str, int] = {}
+    for package, wanted in sorted(ports.items(), key=lambda item: not item[1].fixed):
+        taken = set(chosen.values())
+        if not wanted.fixed:
+            chosen[package] = _free_port(wanted.number, taken)
+            continue
+        trouble = "the other Space has it" if wanted.number in taken else _trouble(wanted.number)
+        if trouble:
+            raise InvalidInput(
+                f"Port {wanted.number} cannot be used for {package}: {trouble}.",
+                "Choose another with --seed-port or --annotate-port, or stop what uses it.",
+            )
+        chosen[package] = wanted.number
+    return [Running(package, chosen[package], wanted.number) for package, wanted in ports.items()]
+
+
 def _free_port(wanted: int, taken: set[int]) -> int:
     for port in range(wanted, wanted + 100):
-        if port in taken:
-            continue
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue  # busy; the next one may be free
+        if port not in taken and not _trouble(port):
             return port
     raise StoreUnavailable(
         f"No port between {wanted} and {wanted + 99} is free.",
         "Choose others with --seed-port and --annotate-port.",
     )
+
+
+def _trouble(port: int) -> str:
+    """Why nothing can listen on ``port``; empty when something can."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return (error.strerror or str(error)).lower()
+    return ""

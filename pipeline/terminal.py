@@ -6,11 +6,15 @@ Text from a project is never taken for the terminal library's own markup.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from huggingface_hub import constants
+from huggingface_hub.utils import logging as hub_logging
+from huggingface_hub.utils.tqdm import disable_progress_bars
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
@@ -34,6 +38,17 @@ _err: Final = Console(stderr=True)
 _MOST_SHOWN: Final = 10
 _LONGEST_LINE: Final = 300
 _STATES: Final = {"interrupted": "interrupted: the same command goes on"}
+
+
+def quiet_libraries() -> None:
+    """Leave the screen to our own lines: the Hub's client shows bars and remarks of its own.
+
+    Its errors are still seen, and so is all that somebody asked it for by its own variables.
+    """
+    if constants.HF_HUB_DISABLE_PROGRESS_BARS is None:
+        disable_progress_bars()
+    if hub_logging.get_verbosity() == logging.WARNING:
+        hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
 def say(*lines: str) -> None:

@@ -17,7 +17,9 @@ os.environ.update(
     HF_HUB_DISABLE_PROGRESS_BARS="1",
     GRADIO_ANALYTICS_ENABLED="False",
 )
-for _name in ("HF_TOKEN", "HF_ENDPOINT", "SEEDBED_PROJECT", "SEEDBED_API_KEY", "SEEDBED_WORK_DIR"):
+for _name in [name for name in os.environ if name.startswith("SEEDBED_")]:
+    os.environ.pop(_name)
+for _name in ("HF_TOKEN", "HF_ENDPOINT"):
     os.environ.pop(_name, None)
 
 import pytest  # noqa: E402

@@ -378,6 +378,11 @@ def _outcome(response: Response, fault: Fault | None) -> str:
     return "dropped" if fault.drop else "malformed"
 
 
+def elsewhere(server: LlmServer) -> str:
+    """The base URL of ``server`` by an address that does not tell that it is this machine."""
+    return server.url.replace(HOST, "0.0.0.0")
+
+
 def _response(fault: Fault) -> Response | None:
     """What is sent instead of a completion; None if the fault is in the completion's text."""
     if fault.status != 200:

@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from pipeline import __version__
 from pipeline.core.projects import load_project, load_seed, make_project, read_feedback
 from pipeline.core.samples import read_samples
-from pipeline.core.schema import Project
+from pipeline.core.schema import ModelChoice, Project
 from pipeline.core.store_folder import FolderStore
+from pipeline.local import Port, _choose_ports
 from tests.factories import a_sample, a_seed, fill, pair, thumb
-from tests.hub_server import HubServer
-from tests.llm_server import Latency, LlmServer
+from tests.hub_server import Fault, HubServer
+from tests.llm_server import Latency, LlmServer, elsewhere
 from tests.spaces import ROOT, free_port
 
 
 def run(
-    *words: object, env: dict[str, str] | None = None, code: int = 0
+    *words: object, env: dict[str, str] | None = None, code: int = 0, cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
     """Run one command and check how it ended."""
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", *map(str, words)],
-        cwd=ROOT,
-        env={**os.environ, **(env or {})},
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
         capture_output=True,
         text=True,
         check=False,
@@ -38,6 +43,23 @@ def run(
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
+
+
+def a_line(text: str) -> str:
+    """The one line that a failed command says on standard error."""
+    assert text.strip()
+    assert text.strip().count("\n") == 0, text
+    return text.strip()
+
+
+def nobody_at(url: str) -> dict[str, str]:
+    """Environment of somebody who is not signed in, with a Hub at ``url``."""
+    return {"HF_ENDPOINT": url, "HF_TOKEN": ""}
+
+
+def away() -> str:
+    """Address of a Hub that does not answer: whoever asks it fails for that reason."""
+    return f"http://127.0.0.1:{free_port()}"
 
 
 def test_demo_makes_a_project_that_can_be_voted_on(folder: Path) -> None:
@@ -155,7 +177,24 @@ def test_init_does_not_replace_a_seed(folder: Path, tmp_path: Path) -> None:
     other.write_bytes(a_seed().model_copy(update={"domain": "Other"}).to_json())
     assert "not replaced" in run("init", folder, "--seed", other, code=1).stderr
     assert load_seed(FolderStore(folder)).seed == a_seed()
+
+
+def test_init_tells_a_new_project_from_one_that_was_there(folder: Path) -> None:
+    assert "is ready" in run("init", folder).stdout
+    before = {path: path.read_bytes() for path in folder.glob("*.*") if path.is_file()}
+    again = run("init", folder).stdout
+    assert "exists already" in again
+    assert "is ready" not in again
+    assert {path: path.read_bytes() for path in folder.glob("*.*") if path.is_file()} == before
+
+
+def test_init_fills_an_empty_seed_from_a_file(folder: Path, tmp_path: Path) -> None:
+    seed_file = tmp_path / "seed.json"
+    seed_file.write_bytes(a_seed().to_json())
     run("init", folder)
+    assert "is ready" in run("init", folder, "--seed", seed_file).stdout
+    assert load_seed(FolderStore(folder)).seed == a_seed()
+    assert "exists already" in run("init", folder, "--seed", seed_file).stdout
 
 
 @pytest.mark.parametrize(
@@ -190,6 +229,57 @@ def test_a_missing_project_says_how_to_make_one(folder: Path, command: str) -> N
     assert said.replace("\n", " ").strip() == (
         f"There is no project {folder}. Make it with: python -m pipeline init {folder}"
     )
+
+
+def missing_or_hidden(said: str, name: str) -> bool:
+    """Whether both reasons are told for which the Hub shows no project, and a way out of each."""
+    told = ("no project", name, "or it is private", "hf auth login", f"init {name}")
+    return all(words in a_line(said) for words in told)
+
+
+@pytest.mark.parametrize("command", ["generate", "status", "export", "serve"])
+def test_a_project_that_is_not_on_the_hub_may_be_hidden(hub: HubServer, command: str) -> None:
+    env = hub.client_env(hub.add_user("ana"))
+    assert missing_or_hidden(run(command, "ana/nothing", env=env, code=1).stderr, "ana/nothing")
+
+
+def test_a_project_that_is_hidden_is_told_as_one_that_is_missing(hub: HubServer) -> None:
+    run("init", "bob/farming", env=hub.client_env(hub.add_user("bob")))
+    for token in (hub.add_user("ana"), None):
+        said = run("status", "bob/farming", env=hub.client_env(token), code=1).stderr
+        assert missing_or_hidden(said, "bob/farming")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_hub_that_refuses_to_show_a_project_is_no_lack_of_write_access(
+    hub: HubServer, status: int
+) -> None:
+    hub.add_user("ana")
+    hub.fail(Fault("info", status=status, times=None))
+    said = run("status", "ana/farming", env=hub.client_env(), code=1).stderr
+    assert missing_or_hidden(said, "ana/farming")
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("status", "farming"),
+        *((command, "projects/farming") for command in ("status", "init", "serve", "deploy")),
+    ],
+)
+def test_a_folder_without_its_dot_is_recognised_before_the_hub_is_asked(
+    tmp_path: Path, command: str, name: str
+) -> None:
+    fill(FolderStore(tmp_path / name), [])
+    env = nobody_at(away()) | {"HF_TOKEN": "hf_x"}
+    said = a_line(run(command, name, cwd=tmp_path, env=env, code=1).stderr)
+    assert f"Did you mean ./{name}?" in said
+
+
+def test_a_folder_without_a_project_does_not_stand_for_one(tmp_path: Path) -> None:
+    (tmp_path / "ana" / "farming").mkdir(parents=True)
+    said = run("status", "ana/farming", cwd=tmp_path, env=nobody_at(away()), code=1).stderr
+    assert "cannot be reached for ana/farming" in said
 
 
 def test_a_name_that_is_neither_hub_nor_folder(folder: Path) -> None:
@@ -232,6 +322,33 @@ def test_a_model_without_a_token_asks_to_sign_in(folder: Path) -> None:
     assert "HF_TOKEN" in run("generate", folder, "--model", "m/x", code=1).stderr
 
 
+def test_the_key_goes_to_no_address_that_only_the_project_names(folder: Path) -> None:
+    fill(FolderStore(folder), [])
+    with LlmServer() as server:
+        project = load_project(FolderStore(folder))
+        project.generation.models = [ModelChoice(model="m/x", base_url=elsewhere(server))]
+        (folder / "project.json").write_bytes(project.to_json())
+        host = elsewhere(server).split("/")[2]
+        key = {"SEEDBED_API_KEY": "sk-mine"}
+        said = a_line(run("generate", folder, "--rows", 1, env=key, code=1).stderr)
+        assert f"set SEEDBED_API_HOST={host} to send your key there" in said
+        assert "sk-mine" not in said
+        assert server.requests == []
+        run("generate", folder, "--rows", 1, env=key | {"SEEDBED_API_HOST": f"other, {host}"})
+        assert {r.headers.get("authorization") for r in server.requests} == {"Bearer sk-mine"}
+        server.requests.clear()
+        run("generate", folder, "--rows", 2)
+        assert {r.headers.get("authorization") for r in server.requests} == {None}
+
+
+def test_an_address_on_the_command_line_may_have_the_key(folder: Path) -> None:
+    fill(FolderStore(folder), [])
+    with LlmServer(key="sk-mine") as server:
+        url, key = elsewhere(server), {"SEEDBED_API_KEY": "sk-mine"}
+        run("generate", folder, "--rows", 1, "--model", "m/x", "--base-url", url, env=key)
+        assert server.requests
+
+
 def test_the_whole_way_on_the_hub(hub: HubServer) -> None:
     token = hub.add_user("ana")
     env = hub.client_env(token)
@@ -246,6 +363,23 @@ def test_the_whole_way_on_the_hub(hub: HubServer) -> None:
     said = run("generate", "ana/farming", "--rows", 9, env={**env, "HF_TOKEN": reader}, code=1)
     assert "write" in said.stderr
     assert "hf_" not in said.stderr
+
+
+def test_the_hubs_client_adds_nothing_to_what_a_command_says(
+    hub: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_HUB_DISABLE_PROGRESS_BARS")
+    env = hub.client_env(hub.add_user("ana"))
+    del env["HF_HUB_DISABLE_PROGRESS_BARS"]
+    env["TQDM_POSITION"] = "-1"  # bars though this is no terminal
+    fill(FolderStore(folder), [a_sample(1)])
+    assert run("deploy", "ana/farming", "--from", folder, env=env).stderr == ""
+    assert run("deploy", "ana/farming", env=env).stderr == ""
+    assert run("export", "ana/farming", env=env).stderr == ""
+    grown = run("generate", "ana/farming", "--rows", 2, env=env).stderr
+    assert a_line(grown).startswith("Growing samples")
+    hub.fail(Fault("commit", status=403, times=None))
+    assert "may not write" in run("generate", "ana/farming", "--rows", 3, env=env, code=1).stderr
 
 
 def test_a_hub_that_is_away_is_one_message() -> None:
@@ -281,6 +415,144 @@ def test_stopping_keeps_what_was_finished(folder: Path, number: int) -> None:
     assert "Traceback" not in said
     assert "What was finished is kept" in said
     assert len(list(read_samples(FolderStore(folder)))) > 3
+
+
+@pytest.mark.parametrize("broken", ["seed_data.json", "project.json"])
+def test_serve_refuses_a_broken_file_before_it_starts_anything(folder: Path, broken: str) -> None:
+    fill(FolderStore(folder), [])
+    (folder / broken).write_text("{")
+    done = run("serve", folder, code=1)
+    assert f"{broken} is not JSON" in a_line(done.stderr)
+    assert done.stdout == ""
+
+
+def test_a_busy_port_that_was_asked_for_is_an_error(folder: Path) -> None:
+    fill(FolderStore(folder), [])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for option in ("--seed-port", "--annotate-port"):
+            said = a_line(run("serve", folder, option, port, code=1).stderr)
+            assert f"Port {port} cannot be used" in said
+            assert option in said
+    port = free_port()
+    said = run("serve", folder, "--seed-port", port, "--annotate-port", port, code=1).stderr
+    assert f"Port {port} cannot be used for annotate_space" in a_line(said)
+
+
+def test_a_busy_port_that_nobody_asked_for_is_replaced_and_told(folder: Path) -> None:
+    fill(FolderStore(folder), [])
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):  # somebody else has it, which is as good
+            taken.bind(("127.0.0.1", 7860))
+            taken.listen()
+        annotate = free_port()
+        running = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "pipeline", "serve", str(folder)),
+                *("--annotate-port", str(annotate)),
+            ],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        assert running.stdout is not None
+        said = ""
+        while "Ctrl-C" not in said:
+            line = running.stdout.readline()
+            assert line, said
+            said += line
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=60)
+    told = re.search(r"Port 7860 is in use, so the Seed Space is on (\d+)\.", said)
+    assert told
+    assert f"http://127.0.0.1:{told[1]}" in said
+    assert f"http://127.0.0.1:{annotate}" in said
+    assert said.count("is in use") == 1
+
+
+def test_a_port_that_was_asked_for_is_left_to_its_space() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        busy = taken.getsockname()[1]
+        spaces = _choose_ports(
+            {"seed_space": Port(busy), "annotate_space": Port(busy + 1, fixed=True)}
+        )
+    assert [(space.package, space.wanted) for space in spaces] == [
+        ("seed_space", busy),
+        ("annotate_space", busy + 1),
+    ]
+    assert spaces[0].port > busy + 1
+    assert spaces[1].port == busy + 1
+
+
+def test_a_disk_that_takes_no_more_is_one_line_and_init_can_be_repeated(folder: Path) -> None:
+    full = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64));"
+        "from pipeline.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", full, "init", str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    said = a_line(done.stderr)
+    assert f"The disk refused to write to {folder}: File too large" in said
+    assert "Free some space" in said
+    assert "is ready" in run("init", folder).stdout
+
+
+@pytest.mark.parametrize("command", ["init", "demo", "export"])
+def test_a_place_that_cannot_be_written_is_one_line(
+    folder: Path, tmp_path: Path, command: str
+) -> None:
+    fill(FolderStore(folder), [a_sample(1)])
+    (tmp_path / "file").write_text("in the way")
+    inside = tmp_path / "file" / "project"
+    words = (folder, "--to", inside) if command == "export" else (inside,)
+    said = a_line(run(command, *words, code=1).stderr)
+    assert "cannot be written: Not a directory" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        ("generate", "seed_data.json"),
+        ("generate", "samples/run/00001.parquet"),
+        ("status", "feedback/2026"),
+        ("export", "feedback/x.jsonl"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line_and_never_taken_for_nothing(
+    folder: Path, command: str, path: str
+) -> None:
+    fill(FolderStore(folder), [a_sample(1)])
+    target = folder / path
+    target.unlink(missing_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.symlink_to(target)  # a file that nobody can open, not even root
+    said = a_line(run(command, folder, code=1).stderr)
+    assert "cannot be read: Too many levels of symbolic links" in said
+
+
+def test_a_damaged_export_is_named_when_the_card_counts_its_rows(folder: Path) -> None:
+    fill(FolderStore(folder), [a_sample(1)])
+    (folder / "data/sft").mkdir(parents=True)
+    (folder / "data/sft/train.parquet").write_bytes(b"rubbish")
+    said = a_line(run("init", folder, code=1).stderr)
+    assert "data/sft/train.parquet cannot be read as parquet" in said
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").stdout == f"seedbed {__version__}\n"
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from tests.conftest import NewPage
 from tests.factories import a_sample, fill
 from tests.hub_server import Fault, HubServer
 from tests.spaces import ROOT, RunningSpace
-from tests.test_cli import run
+from tests.test_cli import a_line, away, nobody_at, run
 
 
 def lay_out(space: Space, folder: Path) -> Path:
@@ -173,6 +175,53 @@ def test_deploying_another_project_over_one_is_refused(hub: HubServer, folder: P
 def test_deploying_to_a_folder_says_how_to_do_it(folder: Path) -> None:
     fill(FolderStore(folder), [])
     assert "USER/NAME --from" in run("deploy", folder, code=1).stderr
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_deploying_without_a_token_says_how_to_sign_in_before_anything(
+    folder: Path, copied: bool
+) -> None:
+    fill(FolderStore(folder), [])
+    words = ("--from", folder) if copied else ()
+    env = nobody_at(away())
+    said = a_line(run("deploy", "ana/farming", *words, env=env, code=1).stderr)
+    assert "hf auth login" in said
+    assert "HF_TOKEN" in said
+
+
+def test_a_dataset_may_have_the_name_of_the_folder_it_is_made_from(
+    hub: HubServer, tmp_path: Path
+) -> None:
+    env = hub.client_env(hub.add_user("ana"))
+    fill(FolderStore(tmp_path / "ana/farming"), [a_sample(1)])
+    run("deploy", "ana/farming", "--from", "./ana/farming", cwd=tmp_path, env=env)
+    assert "samples/run/00000.parquet" in hub.files("ana/farming")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_a_deploy_is_one_line(hub: HubServer, folder: Path, number: int) -> None:
+    env = hub.client_env(hub.add_user("ana"))
+    fill(FolderStore(folder), [a_sample(1)])
+    slow = Fault("commit", latency=2, times=None)
+    hub.fail(slow)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "deploy", "ana/farming", "--from", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not slow.hits and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.send_signal(number)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert "the same command goes on from there" in a_line(said)
+    hub.clear_faults()
+    run("deploy", "ana/farming", "--from", folder, env=env)
+    assert "app.py" in hub.files("ana/farming-annotate", "space")
 
 
 def test_deploying_with_a_read_only_token_says_so(hub: HubServer, folder: Path) -> None:

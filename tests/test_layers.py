@@ -21,7 +21,9 @@ MAY_IMPORT = {
     "pipeline.local": {"pipeline.core"},
     "pipeline.deploy": {"pipeline.core"},
     "pipeline.terminal": {"pipeline.core", "pipeline.curation", "pipeline.generation"},
+    "pipeline.__version__": set(),
     "pipeline.cli": {
+        "pipeline.__version__",
         "pipeline.core",
         "pipeline.generation",
         "pipeline.curation",

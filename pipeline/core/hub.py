@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -28,6 +29,7 @@ from pipeline.core.errors import (
 
 _TIMEOUT: Final = httpx2.Timeout(30, connect=10)
 _LONGEST_WAIT: Final = 20.0
+_OF_THE_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class MovedOn(StoreUnavailable):
@@ -43,38 +45,48 @@ def client(hub: str, token: str | None) -> HfApi:
 
 
 @contextmanager
-def errors(name: str, *, signed_in: bool) -> Iterator[None]:
-    """Turn what the client raises about the repository ``name`` into a ``SeedbedError``."""
+def errors(name: str, *, signed_in: bool, reading: bool = False) -> Iterator[None]:
+    """Turn what the client raises about the repository ``name`` into a ``SeedbedError``.
+
+    When only ``reading``, a refusal says no more than that nothing was found: the Hub does not tell
+    what is hidden from what is not there.
+    """
     try:
         yield
     except SeedbedError:
         raise
     except RepositoryNotFoundError as error:
-        raise _not_found(name, str(error), signed_in=signed_in) from error
+        hopeless = "Invalid credentials" in str(error)
+        raise (_refused() if hopeless else not_found(name)) from error
     except HFValidationError as error:
         raise InvalidInput(f"{name}: {error}", "Use another name.") from error
     except HfHubHTTPError as error:
+        if reading and _hides(error, signed_in=signed_in):
+            raise not_found(name) from error
         raise _http_error(name, error, signed_in=signed_in) from error
     except LocalEntryNotFoundError as error:
         raise _away(name, "no answer") from error
     except (httpx2.HTTPError, OSError, RuntimeError, ValueError, KeyError) as error:
         # A proxy's page in place of the Hub's JSON is a ValueError or a KeyError.
         # Uploads of large files go through a client that raises built-in errors.
+        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+            raise _disk(name, error) from error
         raise _away(name, str(error) or type(error).__name__) from error
 
 
-def _not_found(name: str, told: str, *, signed_in: bool) -> SeedbedError:
-    if "Invalid credentials" in told:
-        return _refused()
-    if signed_in:
-        return ProjectNotFound(
-            f"There is no dataset {name} on the Hub, or this account may not see it.",
-            f"Make it with: python -m pipeline init {name}",
-        )
+def not_found(name: str) -> ProjectNotFound:
+    """What can be said of a repository that the Hub does not show to these credentials."""
     return ProjectNotFound(
-        f"There is no public dataset {name} on the Hub.",
-        "If it is private, sign in or set HF_TOKEN.",
+        f"There is no project {name} on the Hub, or it is private and you are not signed in with a "
+        "token that may see it.",
+        "If it is there, sign in with `hf auth login` or set HF_TOKEN; "
+        f"if not, make it with: python -m pipeline init {name}",
     )
+
+
+def _hides(error: HfHubHTTPError, *, signed_in: bool) -> bool:
+    status = error.response.status_code
+    return status in (403, 404) or (status == 401 and not signed_in)
 
 
 def _http_error(name: str, error: HfHubHTTPError, *, signed_in: bool) -> SeedbedError:
@@ -105,15 +117,26 @@ def _away(name: str, why: str) -> StoreUnavailable:
     )
 
 
+def _disk(name: str, error: OSError) -> StoreUnavailable:
+    where = f" ({error.filename})" if error.filename else ""
+    return StoreUnavailable(
+        f"The disk of this machine refused a working copy of {name}: {error.strerror}{where}.",
+        "Free some space or check its permissions, then run the same again.",
+    )
+
+
 def _refused() -> NotSignedIn:
     return NotSignedIn(
         "The Hub does not accept this token.",
-        "Sign in again, or make a new token under Settings, Access Tokens, on the Hub.",
+        "Sign in again (on a command line with `hf auth login`), or make a new token under "
+        "Settings, Access Tokens, on the Hub.",
     )
 
 
 def _anonymous(name: str) -> NotSignedIn:
-    return NotSignedIn(f"Nobody is signed in to use {name}.", "Sign in, or set HF_TOKEN.")
+    return NotSignedIn(
+        f"Nobody is signed in to use {name}.", "Sign in with `hf auth login`, or set HF_TOKEN."
+    )
 
 
 def _rate_limited(response: httpx2.Response) -> RateLimited:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.core import checks, layout
+from pipeline.core import checks, hub, layout
 from pipeline.core.errors import Conflict, FileMissing, ProjectNotFound
 from pipeline.core.feedback import Feedback, Parsed, parse
 from pipeline.core.schema import Project, Seed, stable_id
@@ -32,7 +32,7 @@ def open_store(settings: Settings, *, token: str | None = None) -> Store:
     Raises:
         InvalidInput: The name is neither ``user/name`` nor a path.
     """
-    if settings.project.startswith((".", "/", "~")):
+    if is_folder(settings.project):
         return FolderStore(settings.project)
     return HubStore(settings.project, token=token or settings.hf_token, hub=settings.hub)
 
@@ -46,17 +46,25 @@ def work_folder(store: Store, settings: Settings) -> Path:
     return settings.work_dir / name
 
 
+def is_folder(project: str) -> bool:
+    """Tell whether a project's name is a path; other names are meant for the Hub."""
+    return project.startswith((".", "/", "~"))
+
+
 def require_project(store: Store) -> None:
-    """Refuse a project that is not there.
+    """Refuse a project that is not there, as far as these credentials can tell.
 
     Raises:
-        ProjectNotFound: With how to make one.
+        ProjectNotFound: With how to make one; on the Hub, also with how to see a private one.
     """
-    if not store.exists():
-        raise ProjectNotFound(
-            f"There is no project {store.name}.",
-            f"Make it with: python -m pipeline init {store.name}",
-        )
+    if store.exists():
+        return
+    if not is_folder(store.name):
+        raise hub.not_found(store.name)
+    raise ProjectNotFound(
+        f"There is no project {store.name}.",
+        f"Make it with: python -m pipeline init {store.name}",
+    )
 
 
 def load_seed(store: Store) -> SavedSeed:
@@ -105,11 +113,21 @@ def load_feedback(store: Store) -> Feedback:
     return feedback
 
 
-def make_project(store: Store, seed: Seed, project: Project) -> None:
-    """Make a project with its first files; what already exists stays as it is."""
+def make_project(store: Store, seed: Seed, project: Project) -> list[str]:
+    """Make a project with its first files; what already exists stays as it is.
+
+    Returns:
+        The files that were added; none if the project was there.
+    """
     store.create()
+    added = []
     for path, data in ((layout.SEED, seed.to_json()), (layout.PROJECT, project.to_json())):
         try:
-            store.commit({path: data}, message=f"Add {path}", expect={path: ABSENT})
-        except Conflict:
-            continue  # it is there already, and is not ours to replace
+            store.read(path)
+        except FileMissing:
+            try:
+                store.commit({path: data}, message=f"Add {path}", expect={path: ABSENT})
+            except Conflict:
+                continue  # somebody else added it meanwhile, and it is not ours to replace
+            added.append(path)
+    return added

@@ -62,6 +62,18 @@ def to_parquet(samples: Sequence[Sample]) -> bytes:
     return buffer.getvalue()
 
 
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """Open a file; nothing but its footer is read yet.
+
+    Raises:
+        InvalidInput: The file is not parquet.
+    """
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise _no_parquet(path, error) from error
+
+
 def read_shard(path: Path) -> Iterator[Sample]:
     """The samples of one shard, a batch in memory at a time.
 
@@ -69,13 +81,11 @@ def read_shard(path: Path) -> Iterator[Sample]:
         InvalidInput: The file is not parquet, or a row does not fit the columns.
     """
     try:
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=1_000):
+        for batch in open_parquet(path).iter_batches(batch_size=1_000):
             for row in batch.to_pylist():
                 yield Sample.model_validate(row)
     except (pa.ArrowException, OSError) as error:
-        raise InvalidInput(
-            f"{path.name} cannot be read as parquet: {error}.", "Remove it or restore it."
-        ) from error
+        raise _no_parquet(path, error) from error
     except ValidationError as error:
         raise InvalidInput(
             f"{path.name} holds a row that is not a sample: {describe(error)}.",
@@ -99,7 +109,12 @@ def model_names(store: Store) -> set[str]:
     folder = store.checkout(layout.SAMPLES)
     found: set[str] = set()
     for path in (folder / layout.SAMPLES).rglob("*.parquet"):
-        column = pq.ParquetFile(path).read(columns=["completions.list.element.model"])
+        column = open_parquet(path).read(columns=["completions.list.element.model"])
         for completions in column["completions"].to_pylist():
             found.update(completion["model"] for completion in completions)
     return found
+
+
+def _no_parquet(path: Path, error: Exception) -> InvalidInput:
+    why = " ".join(str(error).split()).rstrip(".")
+    return InvalidInput(f"{path} cannot be read as parquet: {why}.", "Remove it or restore it.")

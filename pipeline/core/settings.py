@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Final
 from pipeline.core.errors import InvalidInput
 
 HUB: Final = "https://huggingface.co"
+
+_HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class Settings:
         hf_token: The owner's token: a Space secret, or the one of a person on their own laptop.
         hub: Base URL of the Hub.
         api_key: Sent to the ``base_url`` of a model, never to the Hub.
+        api_hosts: Where ``api_key`` may be sent: ``host``, or ``host:port`` for that port alone.
         work_dir: Where the annotate Space keeps its journal.
         on_space: Running as a Hugging Face Space, so visitors sign in for themselves.
     """
@@ -29,17 +33,20 @@ class Settings:
     hf_token: str | None = field(default=None, repr=False)
     hub: str = HUB
     api_key: str | None = field(default=None, repr=False)
+    api_hosts: frozenset[str] = frozenset()
     work_dir: Path = Path("~/.cache/seedbed")
     on_space: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
-        """Read ``SEEDBED_PROJECT``, ``SEEDBED_API_KEY``, ``SEEDBED_WORK_DIR`` and the Hub's own.
+        """Read the variables that start with ``SEEDBED_`` and the Hub's own.
 
-        The Hub's are ``HF_TOKEN``, ``HF_ENDPOINT`` and, on a Space, ``SYSTEM=spaces``.
+        Ours are ``SEEDBED_PROJECT``, ``SEEDBED_API_KEY``, ``SEEDBED_API_HOST`` and
+        ``SEEDBED_WORK_DIR``; the Hub's are ``HF_TOKEN``, ``HF_ENDPOINT`` and, on a Space,
+        ``SYSTEM=spaces``.
 
         Raises:
-            InvalidInput: ``HF_ENDPOINT`` is not a web address.
+            InvalidInput: ``HF_ENDPOINT`` is not a web address, or ``SEEDBED_API_HOST`` no host.
         """
         hub = env.get("HF_ENDPOINT", "").rstrip("/") or HUB
         if not hub.startswith(("http://", "https://")):
@@ -52,6 +59,19 @@ class Settings:
             hf_token=env.get("HF_TOKEN", "").strip() or None,
             hub=hub,
             api_key=env.get("SEEDBED_API_KEY", "").strip() or None,
+            api_hosts=_hosts(env.get("SEEDBED_API_HOST", "")),
             work_dir=Path(env.get("SEEDBED_WORK_DIR") or "~/.cache/seedbed").expanduser(),
             on_space=env.get("SYSTEM") == "spaces",
         )
+
+
+def _hosts(text: str) -> frozenset[str]:
+    hosts = frozenset(host.strip().lower() for host in text.split(",") if host.strip())
+    for host in sorted(hosts):
+        if not _HOST.fullmatch(host):
+            raise InvalidInput(
+                f"SEEDBED_API_HOST names {host!r}, which is not a host.",
+                "Write the host alone or with its port, such as models.example.org:8000; "
+                "several with commas between them.",
+            )
+    return hosts

@@ -53,7 +53,8 @@ class FolderStore:
 
     def exists(self) -> bool:
         """Tell whether the folder holds a project: a seed or settings."""
-        return any((self._root / path).is_file() for path in (layout.SEED, layout.PROJECT))
+        with _unreadable(self._name):
+            return any((self._root / path).is_file() for path in (layout.SEED, layout.PROJECT))
 
     def create(self) -> None:
         """Make the folder.
@@ -73,13 +74,14 @@ class FolderStore:
         self._ready()
         top = self._root / layout.checked(prefix) if prefix else self._root
         found = []
-        for path in sorted(top.rglob("*")):
-            inside = path.relative_to(self._root)
-            if inside.parts[0] == layout.PRIVATE or not path.is_file():
-                continue
-            data = path.read_bytes()
-            found.append(StoredFile(inside.as_posix(), len(data), git_oid(data)))
-        return found
+        with _unreadable(self._name):
+            for path in _walk(top):
+                inside = path.relative_to(self._root)
+                if inside.parts[0] == layout.PRIVATE or not path.is_file():
+                    continue
+                data = path.read_bytes()
+                found.append(StoredFile(inside.as_posix(), len(data), git_oid(data)))
+        return sorted(found, key=lambda file: file.path)
 
     def read(self, path: str) -> Content:
         """The content of one file."""
@@ -90,17 +92,24 @@ class FolderStore:
             raise FileMissing(
                 f"{self._name} has no file {path}.", "Check the name of the file."
             ) from error
-        except PermissionError as error:
+        except OSError as error:
             raise NotAllowed(
                 f"{path} in {self._name} cannot be read: {error.strerror}.",
-                "Change its permissions.",
+                "Change its permissions, or check the disk.",
             ) from error
         return Content(data, git_oid(data))
 
     def checkout(self, prefix: str) -> Path:
-        """The folder itself."""
-        layout.checked(prefix)
+        """The folder itself, once it is known that all under ``prefix`` can be read.
+
+        Whoever searches a folder does not notice what it may not open, and would go on without.
+        """
+        top = self._root / layout.checked(prefix)
         self._ready()
+        with _unreadable(self._name):
+            for path in _walk(top):
+                if path.is_file() or path.is_symlink():
+                    path.open("rb").close()
         return self._root
 
     def commit(
@@ -113,11 +122,7 @@ class FolderStore:
         """Write all of ``files`` or none, one writer at a time."""
         for path in files:
             layout.checked(path)
-        if not self._root.is_dir():
-            raise ProjectNotFound(
-                f"There is no folder {self._name}.",
-                f"Make it with: python -m pipeline init {self._name}",
-            )
+        self._require_folder()
         with _disk_errors(self._name), self._locked():
             self._recover()
             for path, etag in (expect or {}).items():
@@ -130,14 +135,21 @@ class FolderStore:
                 self._recover()
 
     def _ready(self) -> None:
-        if not self._root.is_dir():
+        self._require_folder()
+        with _unreadable(self._name):
+            unfinished = self._manifest.exists()
+        if unfinished:
+            with _disk_errors(self._name), self._locked():
+                self._recover()
+
+    def _require_folder(self) -> None:
+        with _unreadable(self._name):
+            there = self._root.is_dir()
+        if not there:
             raise ProjectNotFound(
                 f"There is no folder {self._name}.",
                 f"Make it with: python -m pipeline init {self._name}",
             )
-        if self._manifest.exists():
-            with _disk_errors(self._name), self._locked():
-                self._recover()
 
     def _etag(self, path: str) -> str | None:
         try:
@@ -212,6 +224,33 @@ def _sync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _walk(top: Path) -> Iterator[Path]:
+    """Every file under ``top``; none if there is no such folder.
+
+    Raises:
+        OSError: A folder cannot be searched.
+    """
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            raise error
+
+    for folder, _, names in os.walk(top, onerror=refuse):
+        yield from (Path(folder, name) for name in names)
+
+
+@contextmanager
+def _unreadable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise NotAllowed(
+            f"{name} cannot be read: {error.strerror}{where}.",
+            "Change its permissions, or check the disk.",
+        ) from error
 
 
 @contextmanager

@@ -174,7 +174,7 @@ class HubStore:
             )
 
     def _head(self) -> str:
-        with self._errors():
+        with hub_client.errors(self._name, signed_in=self._signed_in, reading=True):
             sha = self._api.repo_info(self._name, repo_type="dataset").sha
         if not sha:
             raise StoreUnavailable(f"The Hub told no version of {self._name}.", "Try again.")

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import pyarrow.parquet as pq
 from huggingface_hub import DatasetCard
 from yaml import YAMLError
 
@@ -16,7 +15,7 @@ from pipeline.core import layout
 from pipeline.core.errors import Conflict, FileMissing, InvalidInput
 from pipeline.core.flags import Flag
 from pipeline.core.projects import load_seed
-from pipeline.core.samples import model_names
+from pipeline.core.samples import model_names, open_parquet
 from pipeline.core.schema import LANGUAGES, STAND_INS, Seed
 from pipeline.core.store import ABSENT, Content, Store
 from pipeline.curation.history import judges
@@ -129,7 +128,7 @@ def read_facts(store: Store) -> Facts:
     rated = 0
     folder = store.checkout(layout.SAMPLES)
     for path in (folder / layout.SAMPLES).rglob("*.parquet"):
-        for batch in pq.ParquetFile(path).iter_batches(columns=[_FLAGS, _RATING]):
+        for batch in open_parquet(path).iter_batches(columns=[_FLAGS, _RATING]):
             for marks in batch["flags"].to_pylist():
                 flags.update({Flag.parse(mark).name for mark in marks or ()})
             for completions in batch["completions"].to_pylist():
@@ -150,7 +149,7 @@ def _rows(store: Store) -> dict[str, int]:
     for config, pattern in _PATTERNS.items():
         folder = pattern.split("/*")[0]
         files = (store.checkout(folder) / folder).rglob("*.parquet")
-        counts[config] = sum(pq.ParquetFile(path).metadata.num_rows for path in files)
+        counts[config] = sum(open_parquet(path).metadata.num_rows for path in files)
     return counts
 
 

@@ -131,7 +131,8 @@ def _prepare(
 ) -> tuple[GenerationSettings, ModelAccess]:
     """The project's settings as they are now, and whose credentials may be used."""
     generation = generation_settings(store or open_for(settings, who))
-    return generation, ModelAccess(who.token, _key(settings, who, generation))
+    key = _key(settings, who, generation)
+    return generation, ModelAccess(who.token, key, api_hosts=settings.api_hosts)
 
 
 def _key(settings: Settings, who: Visitor, generation: GenerationSettings) -> str | None:

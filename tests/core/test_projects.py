@@ -117,6 +117,19 @@ def test_secrets_do_not_show_when_settings_are_printed() -> None:
     assert "secret" not in f"{settings!r} {Visitor('bob', 'hf_secret')!r}"
 
 
+def test_hosts_of_the_key_are_read_as_they_are_compared() -> None:
+    named = " Models.example.org , 10.0.0.7:8000,,[FD00::7]:8000"
+    settings = Settings.from_env({"SEEDBED_API_HOST": named})
+    assert settings.api_hosts == {"models.example.org", "10.0.0.7:8000", "[fd00::7]:8000"}
+    assert Settings.from_env({}).api_hosts == frozenset()
+
+
+@pytest.mark.parametrize("value", ["https://h/v1", "h/v1", "u@h", "a b", "h:port", "*"])
+def test_what_is_no_host_is_named(value: str) -> None:
+    with pytest.raises(InvalidInput, match="SEEDBED_API_HOST"):
+        Settings.from_env({"SEEDBED_API_HOST": f"good.example,{value}"})
+
+
 @pytest.mark.parametrize("value", ["huggingface.co", "ftp://x"])
 def test_a_wrong_endpoint_is_named(value: str) -> None:
     with pytest.raises(InvalidInput, match="HF_ENDPOINT"):

@@ -132,7 +132,7 @@ def test_a_checkout_that_breaks_off_is_an_error(hub: HubServer, store: HubStore)
 
 def test_the_repository_is_private(hub: HubServer, store: HubStore) -> None:
     assert hub.repo(NAME).visibility == "private"
-    with pytest.raises(ProjectNotFound, match="sign in or set HF_TOKEN"):
+    with pytest.raises(ProjectNotFound, match=r"or it is private .* set HF_TOKEN"):
         HubStore(NAME, token=None, hub=hub.url).read("seed_data.json")
 
 

@@ -14,7 +14,7 @@ from functools import partial
 
 import pytest
 
-from pipeline.core.errors import InvalidInput, NotSignedIn
+from pipeline.core.errors import InvalidInput, NotAllowed, NotSignedIn
 from pipeline.core.schema import ModelChoice
 from pipeline.generation.access import ROUTER, ModelAccess, find_endpoint
 from pipeline.generation.cache import Reply
@@ -96,6 +96,58 @@ def test_each_credential_goes_only_where_it_belongs(
     _ask(server.url, ModelAccess(hf_token="hf_mine"))
     sent = [request.headers.get("authorization") for request in server.requests]
     assert sent == ["Bearer sk-mine", "Bearer hf_mine", None]
+
+
+def _key_for(url: str, *hosts: str) -> str | None:
+    access = ModelAccess(api_key="sk-mine", api_hosts=frozenset(hosts))
+    return find_endpoint(ModelChoice(model="m", base_url=url), access).key
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts"),
+    [
+        ("http://localhost:8000/v1", ()),
+        ("http://127.9.8.7:8000", ()),
+        ("http://[::1]:8000/v1", ()),
+        ("https://Models.Example.org/v1", ("models.example.org",)),
+        ("https://models.example.org:8443/v1", ("models.example.org",)),
+        ("https://models.example.org/v1", ("models.example.org:443",)),
+        ("http://10.0.0.7:8000/v1", ("other", "10.0.0.7:8000")),
+        ("http://[fd00::7]:8000/v1", ("[fd00::7]:8000",)),
+    ],
+)
+def test_a_key_is_sent_to_this_machine_and_to_hosts_that_its_owner_named(
+    url: str, hosts: tuple[str, ...]
+) -> None:
+    assert _key_for(url, *hosts) == "sk-mine"
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "named"),
+    [
+        ("https://evil.example/v1", (), "evil.example"),
+        ("http://evil.example:8000/v1", ("models.example",), "evil.example:8000"),
+        ("https://models.example.evil.example/v1", ("models.example",), "models.example.evil.exa"),
+        ("https://localhost.evil.example/v1", (), "localhost.evil.example"),
+        ("https://127.0.0.1.evil.example/v1", (), "127.0.0.1.evil.example"),
+        ("https://models.example:8443/v1", ("models.example:443",), "models.example:8443"),
+        ("http://models.example/v1", ("models.example:443",), "models.example"),
+        ("http://[fd00::7]:8000/v1", ("[fd00::8]:8000",), "[fd00::7]:8000"),
+        ("http://evil.example#@models.example/v1", ("models.example",), "evil.example"),
+    ],
+)
+def test_a_key_is_sent_to_no_other_host(url: str, hosts: tuple[str, ...], named: str) -> None:
+    with pytest.raises(NotAllowed) as caught:
+        _key_for(url, *hosts)
+    assert f"set SEEDBED_API_HOST={named}" in str(caught.value)
+    assert "sk-mine" not in str(caught.value)
+    assert find_endpoint(ModelChoice(model="m", base_url=url), ModelAccess()).key is None
+
+
+@pytest.mark.parametrize("host", ["$(id)", "a;b", "a`b", "a\x1b[2J", "a b", "a\\b"])
+def test_a_host_that_would_harm_whoever_pastes_it_is_no_address(host: str) -> None:
+    with pytest.raises(InvalidInput, match="is not the address"):
+        _key_for(f"http://{host}/v1")
 
 
 def test_inference_providers_need_a_token_and_have_a_fixed_address() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from seed_space.handlers import look_over, open_page
 from seed_space.session import Session
 from seed_space.tabs.preview import Shown, run
 from tests.factories import a_seed
+from tests.llm_server import LlmServer, elsewhere
 
 CELLS = [
     {"topic": "Clay soils", "perspective": "Agronomist"},
@@ -125,6 +127,20 @@ def test_a_visitor_without_a_token_cannot_spend_the_owners(folder: Path) -> None
     states, _ = shown(settings, CELLS, who=Visitor())
     assert "signed in" in states[-1].status
     assert "hf_owner" not in repr(states)
+
+
+def test_the_key_goes_only_where_the_owner_of_the_space_said(settings: Settings) -> None:
+    folder = Path(settings.project)
+    with LlmServer(key="sk-owner") as server:
+        url = elsewhere(server)
+        host = url.split("/")[2]
+        with_model(folder, ModelChoice(model="maker/model", base_url=url))
+        states, _ = shown(replace(settings, api_key="sk-owner"), CELLS)
+        assert f"SEEDBED_API_HOST={host}" in states[-1].status
+        assert server.requests == []
+        named = replace(settings, api_key="sk-owner", api_hosts=frozenset({host}))
+        states, _ = shown(named, CELLS)
+        assert len(states[-1].cards) == 2
 
 
 def test_hostile_words_are_harmless_in_a_card(settings: Settings) -> None:
