@@ -13,7 +13,8 @@ value that is wrong) and what to do next. Third-party errors are wrapped where t
     |-- NotAllowed           the credentials are good but may not do this
     |-- StoreUnavailable     the Hub or the disk cannot be reached now; trying again may help
     |   `-- RateLimited      the Hub asks to wait
-    `-- ModelUnavailable     a model endpoint did not answer as one
+    |-- ModelUnavailable     a model endpoint did not answer as one
+    `-- ClusterUnavailable   a Ray cluster cannot be reached or used
 """
 
 from __future__ import annotations
@@ -87,3 +88,7 @@ class RateLimited(StoreUnavailable):
 
 class ModelUnavailable(SeedbedError):
     """A model endpoint could not be reached or did not answer as a chat model."""
+
+
+class ClusterUnavailable(SeedbedError):
+    """A Ray cluster cannot be reached, or nothing can be started there."""
