@@ -26,7 +26,7 @@ with _quiet():
     from distilabel.models.llms.base import AsyncLLM as _AsyncLLM
     from distilabel.pipeline import Pipeline
     from distilabel.steps import Step as _Step
-    from distilabel.steps import StepInput
+    from distilabel.steps import StepInput, StepResources
     from distilabel.steps.tasks import Task as _Task
 
 
@@ -50,4 +50,4 @@ class Step(_Step, metaclass=_QuietMeta):  # type: ignore[misc]
     """Base of a part of a pipeline."""
 
 
-__all__ = ["AsyncLLM", "Pipeline", "Step", "StepInput", "Task"]
+__all__ = ["AsyncLLM", "Pipeline", "Step", "StepInput", "StepResources", "Task"]

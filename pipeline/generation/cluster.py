@@ -17,8 +17,11 @@ killed. The machines of a cluster need Seedbed's requirements; its own code is s
 import asyncio
 import json
 import os
+import secrets
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
@@ -29,13 +32,12 @@ from types import ModuleType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from distilabel.steps import StepResources
 from pydantic import PrivateAttr, SecretStr
 
 from pipeline.core.errors import ClusterUnavailable, InvalidInput
 from pipeline.core.schema import GenerationSettings, Seed
 from pipeline.generation.access import ModelAccess
-from pipeline.generation.bases import Pipeline, StepInput
+from pipeline.generation.bases import Pipeline, StepInput, StepResources
 from pipeline.generation.flow import Outcome
 from pipeline.generation.mailbox import Mailbox
 from pipeline.generation.planning import CellQuota
@@ -47,7 +49,9 @@ CALLS_EACH: Final = 25
 """Calls under way at once that make one more replica worth its memory."""
 
 _REACH: Final = 5.0
-"""Seconds in which the address must accept a connection; Ray itself tries for minutes."""
+"""Seconds in which the address must accept a connection."""
+_ANSWER: Final = 20.0
+"""Seconds in which Ray must answer there."""
 _START: Final = 300.0
 """Seconds in which a replica must have started."""
 _QUIET: Final = 2.0
@@ -91,7 +95,7 @@ async def grow_on_ray(
     if not quotas:
         return
     ray = _import_ray()
-    with _joined(ray, address), TemporaryDirectory(prefix="seedbed-ray-") as folder:
+    with joined(ray, address), TemporaryDirectory(prefix="seedbed-ray-") as folder:
         staff = _replicas(ray, replicas, settings.concurrency, len(quotas))
         count = staff.replicas
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
@@ -244,7 +248,11 @@ class _Crew:
 
 
 async def _outcomes(
-    ray: ModuleType, mailbox: Any, running: Any, work: _Work, quotas: Sequence[CellQuota]  # noqa: ANN401
+    ray: ModuleType,
+    mailbox: Any,  # noqa: ANN401
+    running: Any,  # noqa: ANN401
+    work: _Work,
+    quotas: Sequence[CellQuota],
 ) -> AsyncGenerator[Outcome]:
     unmet = Unmet(quotas)
     crew = _Crew(work.batches)
@@ -291,7 +299,7 @@ def _not_started(ray: ModuleType, running: Any) -> ClusterUnavailable:  # noqa: 
     )
 
 
-def _last_line(error: Exception) -> str:
+def _last_line(error: object) -> str:
     return str(error).strip().rpartition("\n")[2][:500]
 
 
@@ -312,8 +320,13 @@ def _actor(ray: ModuleType, kind: type, **options: Any) -> Any:  # noqa: ANN401
 
 
 @contextmanager
-def _joined(ray: ModuleType, address: str) -> Iterator[None]:
-    """Be part of the cluster; one that this process has joined already is left as it is."""
+def joined(ray: ModuleType, address: str) -> Iterator[None]:
+    """Be part of the cluster; one that this process has joined already is left as it is.
+
+    Raises:
+        InvalidInput: The address is not one.
+        ClusterUnavailable: The cluster cannot be reached.
+    """
     if ray.is_initialized():
         yield
         return
@@ -321,6 +334,9 @@ def _joined(ray: ModuleType, address: str) -> Iterator[None]:
     options: dict[str, Any] = {}
     if address == LOCAL:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # Without a token of this process Ray would make one and leave it in the home directory,
+        # and every cluster started on this machine later would insist on it.
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         options = {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
     ours = str(Path(__file__).resolve().parent.parent)
     on_sigterm = signal.getsignal(signal.SIGTERM)
@@ -338,7 +354,7 @@ def _joined(ray: ModuleType, address: str) -> Iterator[None]:
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise ClusterUnavailable(
             f"Ray at {address} cannot be used: {_last_line(error)}",
-            "Give the address of a running cluster, or --ray alone for this machine.",
+            "Give the address of a running cluster, or --ray alone to start Ray here.",
         ) from error
     try:
         signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own in the place
@@ -348,25 +364,54 @@ def _joined(ray: ModuleType, address: str) -> Iterator[None]:
 
 
 def _reach(address: str) -> None:
-    if address in (LOCAL, "auto"):
+    """Make sure that there is a cluster: ``ray.init`` tries for ever to join what is none."""
+    if address == LOCAL:
         return
+    check = [sys.executable, "-m", "ray.scripts.scripts", "health-check"]
+    if address != "auto":
+        scheme, host, port = _split(address)
+        try:
+            socket.create_connection((host, port), _REACH).close()
+        except OSError as error:
+            raise ClusterUnavailable(
+                f"There is no Ray cluster at {address}: {error.strerror or error}.",
+                "Start it, or correct the address.",
+            ) from error
+        if scheme == "ray":
+            return  # a client gives up by itself
+        check += ["--address", address]
     try:
-        parts = urlsplit(address if "://" in address else f"//{address}")
+        subprocess.run(check, check=True, capture_output=True, timeout=_ANSWER, text=True)  # noqa: S603
+    except subprocess.TimeoutExpired as error:
+        raise ClusterUnavailable(
+            f"What is at {address} does not answer as a Ray cluster.", "Correct the address."
+        ) from error
+    except subprocess.CalledProcessError as error:
+        if address == "auto":
+            return  # Ray looks for it, and for its token, itself
+        if "AuthenticationError" in error.stderr:
+            raise ClusterUnavailable(
+                f"The Ray cluster at {address} asks for a token.",
+                "Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to the file that holds it.",
+            ) from error
+        raise ClusterUnavailable(
+            f"The Ray cluster at {address} cannot be used: {_last_line(error.stderr)}",
+            "Correct the address, or install the version of Ray that runs there.",
+        ) from error
+
+
+def _split(address: str) -> tuple[str, str, int]:
+    try:
+        parts = urlsplit(address if "://" in address else f"gcs://{address}")
         host, port = parts.hostname, parts.port
     except ValueError:
         host = port = None
-    if not host or not port or parts.scheme not in ("", "ray"):
+    if not host or not port or parts.scheme not in ("gcs", "ray"):
         raise InvalidInput(
             f"{address!r} is not the address of a Ray cluster.",
-            "Give auto, host:6379 or ray://host:10001, or --ray alone for this machine.",
+            "Give auto, host:6379 or ray://host:10001, or --ray alone to start Ray here.",
         )
-    try:
-        socket.create_connection((host, port), _REACH).close()
-    except OSError as error:
-        raise ClusterUnavailable(
-            f"There is no Ray cluster at {address}: {error}.",
-            "Start it, or correct the address.",
-        ) from error
+    return parts.scheme, host, port
 
 
 def _import_ray() -> ModuleType:
