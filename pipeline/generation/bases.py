@@ -1,11 +1,13 @@
 """distilabel's base classes, without the warnings that importing and subclassing them prints.
 
 The warnings concern distilabel's own field declarations and its own old imports; they are silenced
-by category and text, while a class is made and at no other time.
+by category and text, while a class is made and at no other time. Importing distilabel also makes
+every traceback print the local variables, tokens among them; that is undone.
 """
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +18,12 @@ from pydantic.warnings import UnsupportedFieldAttributeWarning
 
 @contextmanager
 def _quiet() -> Iterator[None]:
+    excepthook = sys.excepthook
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
         warnings.filterwarnings("ignore", "Importing from 'distilabel", DeprecationWarning)
         yield
+    sys.excepthook = excepthook
 
 
 with _quiet():

@@ -354,7 +354,8 @@ def joined(ray: ModuleType, address: str) -> Iterator[None]:
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise ClusterUnavailable(
             f"Ray at {address} cannot be used: {_last_line(error)}",
-            "Give the address of a running cluster, or --ray alone to start Ray here.",
+            "Give the address of a running cluster, and RAY_AUTH_TOKEN_PATH if it wants a token; "
+            "--ray alone starts Ray here.",
         ) from error
     try:
         signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own in the place
@@ -420,7 +421,8 @@ def _import_ray() -> ModuleType:
         import ray.util.scheduling_strategies  # noqa: PLC0415
     except ImportError as error:
         raise InvalidInput(
-            "--ray needs Ray, which is not installed.", 'Install it: pip install "ray[client]".'
+            "--ray needs Ray, which is not installed.",
+            'Install it: pip install "ray[client]==2.60.0".',
         ) from error
     module: ModuleType = ray
     return module

@@ -219,7 +219,7 @@ def _quiet(server: LlmServer) -> bool:
 def _processes(session: int) -> list[str]:
     """Who is left of a session of processes, where there is ``/proc``.
 
-    Two agents, which only answer questions about a Ray, end some half a minute after it.
+    Ray's monitor and agents, which make no calls, end half a minute later; they do not count.
     """
     left = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -228,8 +228,8 @@ def _processes(session: int) -> list[str]:
         except OSError:
             continue
         state, _, _, belongs, *_ = fields.split()
-        agent = "ray::DashboardA" in name or "ray::RuntimeEnv" in name
-        if belongs == str(session) and state != "Z" and not agent:
+        counts = name.partition("(")[2].startswith(("ray::_Step", "ray::Cond", "raylet", "gcs_"))
+        if belongs == str(session) and state != "Z" and counts:
             left.append(name)
     return left
 
