@@ -191,12 +191,12 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.usefixtures("ray_folder")
-def test_nothing_calls_on_when_the_driver_is_killed(server: LlmServer) -> None:
+def test_nothing_calls_on_when_the_driver_is_killed(server: LlmServer, ray_folder: Path) -> None:
     server.latency = Latency(0.1)
     driver = subprocess.Popen(
         [sys.executable, "-c", _DRIVER, server.url],
         cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(ray_folder)},
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
