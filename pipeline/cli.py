@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import sys
 from dataclasses import asdict, dataclass, replace
@@ -72,6 +73,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+_RAY_ADDRESS: Final = re.compile(r"auto|local|ray://\S+|[\w.-]+:\d+")
 _INTERRUPTED: Final = 130  # how Typer ends when a command raised KeyboardInterrupt
 
 ProjectName = Annotated[
@@ -113,7 +115,7 @@ def main() -> None:
     quiet_libraries()
     signal.signal(signal.SIGTERM, _stop)
     try:
-        app()
+        app(_words(sys.argv[1:]))
     except SeedbedError as error:
         fail(str(error))
     except SystemExit as end:
@@ -230,6 +232,13 @@ def generate(
             min=2,
         ),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ADDRESS]",
+            help="Grow on a Ray cluster: auto, host:6379 or ray://host:10001; alone, on this one.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Try a few samples, and tell rows, tokens, cost and time."),
@@ -243,7 +252,7 @@ def generate(
     chosen = _chosen(load_project(store).generation, model or [], base_url, judge)
     if concurrency is not None:
         chosen = chosen.model_copy(update={"concurrency": concurrency})
-    asked = _Asked(chosen, rows or chosen.rows, base_url, budget, _round(store, number))
+    asked = _Asked(chosen, rows or chosen.rows, base_url, budget, _round(store, number), ray)
     if dry_run:
         expected = _estimate(store, settings, asked)
         if as_json:
@@ -375,6 +384,15 @@ def deploy(
     say("What only you can do, once:", *(f"  {step}" for step in by_hand))
 
 
+def _words(words: list[str]) -> list[str]:
+    """The words of the command line, with the address that ``--ray`` alone means."""
+    for place, word in enumerate(words):
+        after = words[place + 1] if place + 1 < len(words) else ""
+        if word == "--ray" and not _RAY_ADDRESS.fullmatch(after):
+            return [*words[: place + 1], "local", *words[place + 1 :]]
+    return words
+
+
 def _settings(project: str, *, on_hub: bool = False) -> Settings:
     """What is configured, for ``project``.
 
@@ -436,6 +454,7 @@ class _Asked:
     base_url: str | None = None
     budget: float | None = None
     after: Round | None = None
+    ray: str | None = None
 
 
 def _chosen(
@@ -505,6 +524,7 @@ def _generate(store: Store, settings: Settings, asked: _Asked, *, quiet: bool = 
             work=work_folder(store, settings),
             budget=asked.budget,
             after=asked.after,
+            ray=asked.ray,
             on_progress=show,
         )
     _update_card(store)

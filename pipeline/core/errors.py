@@ -14,7 +14,8 @@ value that is wrong) and what to do next. Third-party errors are wrapped where t
     |-- StoreUnavailable     the Hub or the disk cannot be reached now; trying again may help
     |   `-- RateLimited      the Hub asks to wait
     |-- ModelUnavailable     a model endpoint did not answer as one
-    `-- BudgetSpent          a run may not cost more
+    |-- BudgetSpent          a run may not cost more
+    `-- ClusterUnavailable   a Ray cluster cannot be reached or used
 """
 
 from __future__ import annotations
@@ -92,3 +93,7 @@ class ModelUnavailable(SeedbedError):
 
 class BudgetSpent(SeedbedError):
     """The next call might cost more than the run may."""
+
+
+class ClusterUnavailable(SeedbedError):
+    """A Ray cluster cannot be reached, or nothing can be started there."""

@@ -49,6 +49,40 @@ class Usage:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The sums of a ledger.
+
+    Attributes:
+        calls: Answers paid for.
+        cached: Answers that an earlier run had paid for.
+        tokens_in: Of the answers paid for.
+        tokens_out: Of the answers paid for.
+        cost: Dollars as far as prices are known; None if none is.
+        unpriced: Models that were called and whose price is unknown.
+    """
+
+    calls: int = 0
+    cached: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float | None = 0.0
+    unpriced: tuple[str, ...] = ()
+
+    @classmethod
+    def sum(cls, parts: Collection[Spent]) -> Spent:
+        """What several ledgers spent together."""
+        known = [part.cost for part in parts if part.cost is not None]
+        return cls(
+            calls=sum(part.calls for part in parts),
+            cached=sum(part.cached for part in parts),
+            tokens_in=sum(part.tokens_in for part in parts),
+            tokens_out=sum(part.tokens_out for part in parts),
+            cost=sum(known) if known or not parts else None,
+            unpriced=tuple(sorted({model for part in parts for model in part.unpriced})),
+        )
+
+
 @dataclass(slots=True)
 class Bill:
     """One attempt's place in the ledger.
@@ -101,6 +135,17 @@ class Ledger:
     def cost(self) -> float | None:
         """Dollars spent as far as prices are known; None if none is."""
         return self._cost if self._priced or not self.unpriced else None
+
+    def spent(self) -> Spent:
+        """The sums so far."""
+        return Spent(
+            calls=self.total("calls"),
+            cached=self.total("cached"),
+            tokens_in=self.total("tokens_in"),
+            tokens_out=self.total("tokens_out"),
+            cost=self.cost,
+            unpriced=tuple(sorted(self.unpriced)),
+        )
 
     def total(self, name: str) -> int:
         """The sum of one figure of ``Usage`` over all stages."""

@@ -8,8 +8,8 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -30,18 +30,19 @@ from pipeline.core.projects import require_project
 from pipeline.core.rounds import Round
 from pipeline.core.runs import FailureCount, RunRecord
 from pipeline.core.samples import read_samples
-from pipeline.core.schema import GenerationSettings, Sample, Seed
+from pipeline.core.schema import Cell, GenerationSettings, Sample, Seed
 from pipeline.core.store import Store
 from pipeline.generation.access import ModelAccess
 from pipeline.generation.cache import CACHE, CallCache
-from pipeline.generation.ledger import Ledger
+from pipeline.generation.ledger import Ledger, Spent
 from pipeline.generation.planning import Plan, fingerprint, plan
 from pipeline.generation.quality import Inspector
 from pipeline.generation.shards import MOST_HELD, ShardWriter
 from pipeline.generation.traffic import Traffic
 
 if TYPE_CHECKING:
-    from pipeline.generation.flow import Outcome
+    from pipeline.generation.chain import Job
+    from pipeline.generation.flow import Emit, Inspect, Outcome
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ def generate(
     work: Path,
     budget: float | None = None,
     after: Round | None = None,
+    ray: str | None = None,
     run_id: str | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     shard_size: int = 500,
@@ -102,6 +104,7 @@ def generate(
         work: Folder on this machine for the cache and other working files of the project.
         budget: Dollars that this run may cost; None is no limit.
         after: The round that builds on votes, if it is one.
+        ray: Address of a Ray cluster to grow on, or ``local``; None grows in this process.
         run_id: A new one unless given.
         on_progress: Called a few times a second.
         shard_size: Rows in one file at most; how often files are committed does not depend on it.
@@ -130,7 +133,7 @@ def generate(
         try:
             if planned.rows:
                 _require_writable(store)
-                work_ = _Work(store, seed, settings, access, work, budget, planned, inspector)
+                work_ = _Work(store, seed, settings, access, work, budget, ray, planned, inspector)
                 _run(work_, tally, on_progress, shard_size)
         finally:
             planned.known.close()
@@ -147,6 +150,7 @@ class _Work:
     access: ModelAccess
     folder: Path
     budget: float | None
+    ray: str | None
     planned: Plan
     inspector: Inspector
 
@@ -184,20 +188,9 @@ async def _grow(
     on_progress: Callable[[Progress], None] | None,
 ) -> None:
     # distilabel takes seconds to import: only once there is something to do.
-    from pipeline.generation.chain import Chain, Job, warnings  # noqa: PLC0415
-    from pipeline.generation.flow import asked_by_experts, drive  # noqa: PLC0415
-    from pipeline.generation.llm import Shared  # noqa: PLC0415
+    from pipeline.generation.chain import Job, warnings  # noqa: PLC0415
 
-    settings = work.settings
-    tally.ledger = Ledger(work.budget, settings.all_models() if work.budget is not None else ())
-    tally.warnings = tuple(warnings(settings))
-    cache = CallCache(work.folder / CACHE)
-    traffic = Traffic(settings.concurrency)
-    chain = Chain(
-        Job(work.seed, settings, tally.run_id, tally.after),
-        work.access,
-        Shared(traffic, tally.ledger, cache),
-    )
+    tally.warnings = tuple(warnings(work.settings))
     saver = _Saver(writer)
 
     async def take(outcome: Outcome) -> None:
@@ -210,13 +203,86 @@ async def _grow(
         found = work.inspector.inspect(sample)
         return found.sample, tuple(flag.name for flag in found.dropped)
 
+    job = Job(work.seed, work.settings, tally.run_id, tally.after)
+    traffic = Traffic(work.settings.concurrency)
+    async with _shown(tally, traffic, on_progress):
+        if work.ray is None:
+            await _grow_here(work, job, traffic, tally, take, inspect)
+        else:
+            await _grow_on_ray(work, job, work.ray, tally, take, inspect)
+
+
+async def _grow_here(
+    work: _Work,
+    job: Job,
+    traffic: Traffic,
+    tally: _Tally,
+    take: Emit,
+    inspect: Inspect,
+) -> None:
+    from pipeline.generation.chain import Chain  # noqa: PLC0415
+    from pipeline.generation.flow import asked_by_experts, drive  # noqa: PLC0415
+    from pipeline.generation.llm import Shared  # noqa: PLC0415
+
+    models = work.settings.all_models() if work.budget is not None else ()
+    ledger = Ledger(work.budget, models)
+    tally.spent = ledger.spent
+    cache = CallCache(work.folder / CACHE)
     try:
-        async with _shown(tally, traffic, on_progress):
+        chain = Chain(job, work.access, Shared(traffic, ledger, cache))
+        try:
             known = asked_by_experts(work.seed)
             await drive(chain, known, work.planned.quotas(), take, inspect)
+        finally:
+            await chain.aclose()
     finally:
-        await chain.aclose()
         cache.close()
+
+
+async def _grow_on_ray(
+    work: _Work, job: Job, address: str, tally: _Tally, take: Emit, inspect: Inspect
+) -> None:
+    """Grow elsewhere and inspect here; what is dropped is not made up for in the same run."""
+    from pipeline.generation.chain import Failure  # noqa: PLC0415
+    from pipeline.generation.cluster import LOCAL, grow_on_ray  # noqa: PLC0415
+
+    Ledger(work.budget, work.settings.all_models() if work.budget is not None else ())
+    so_far = Spent()
+
+    def note(spent: Spent) -> None:
+        nonlocal so_far
+        so_far = spent
+
+    tally.spent = lambda: so_far
+    stream = grow_on_ray(
+        job,
+        list(work.planned.quotas()),
+        work.access,
+        address=address,
+        # The machines of a cluster have no folder of the project's.
+        work=str(work.folder) if address == LOCAL else f"~/.cache/seedbed/{work.folder.name}",
+        budget=work.budget,
+        on_spent=note,
+    )
+    limit = ""
+    async with aclosing(stream) as outcomes:
+        async for outcome in outcomes:
+            if not isinstance(outcome, Sample):
+                if outcome.kind == BudgetSpent.__name__:
+                    limit = outcome.reason
+                else:
+                    await take(outcome)
+                continue
+            kept, dropped = inspect(outcome)
+            for place, name in enumerate(dropped):
+                reason = f"The settings do not keep what is marked {name}."
+                cell = Cell(topic=outcome.topic, perspective=outcome.perspective)
+                lost = kept is None and not place
+                await take(Failure(cell, "quality", name, reason, rows=int(lost)))
+            if kept is not None:
+                await take(kept)
+    if limit:
+        raise BudgetSpent(limit, "The same command with another budget goes on.")
 
 
 @contextmanager
@@ -337,7 +403,7 @@ class _Tally:
     after: Round | None
     wanted: int
     other: int
-    ledger: Ledger = field(default_factory=Ledger)
+    spent: Callable[[], Spent] = Spent
     warnings: tuple[str, ...] = ()
     started_at: str = field(default_factory=now)
     state: Literal["running", "finished", "stopped", "failed"] = "running"
@@ -380,7 +446,7 @@ class _Tally:
         return (time.monotonic() - self._began) / done * max(0, self.wanted - done)
 
     def record(self) -> RunRecord:
-        ledger = self.ledger
+        spent = self.spent()
         return RunRecord(
             run_id=self.run_id,
             fingerprint=self.fingerprint,
@@ -402,11 +468,6 @@ class _Tally:
             ),
             flags=dict(self.flags.most_common()),
             dropped=dict(self.dropped.most_common()),
-            calls=ledger.total("calls"),
-            cached=ledger.total("cached"),
-            tokens_in=ledger.total("tokens_in"),
-            tokens_out=ledger.total("tokens_out"),
-            cost=ledger.cost,
-            unpriced=tuple(sorted(ledger.unpriced)),
+            **asdict(spent),
             warnings=self.warnings,
         )

@@ -4,13 +4,13 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pydantic import Field, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr
 
 from pipeline.core.errors import SeedbedError
 from pipeline.core.rounds import Round
@@ -32,8 +32,8 @@ class GrowSamples(Step):
     """Turns rows of ``quota_row`` into rows that ``outcome_of`` reads, by way of ``flow.grow``.
 
     A row in may become many rows out. Each is one JSON text, because Arrow would take the type of
-    a column from its first batch. An endpoint that is of no use becomes failures, not an error:
-    distilabel would put nulls in the place of the whole batch.
+    a column from its first batch. Whatever goes wrong becomes failures, not an error: distilabel
+    would put nulls in the place of the whole batch.
 
     Answers are kept in the folder ``work`` of the machine it runs on, if one is named.
 
@@ -45,9 +45,13 @@ class GrowSamples(Step):
     run_id: str
     after: Round | None = None
     work: str | None = None
+    budget: float | None = None
+    model_hosts: list[str] = Field(default_factory=list)
     hf_token: SecretStr | None = Field(default=None, exclude=True, repr=False)
     model_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
     router: str = ROUTER
+
+    _ledger: Ledger = PrivateAttr(default_factory=Ledger)
 
     @property
     def inputs(self) -> list[str]:
@@ -61,31 +65,71 @@ class GrowSamples(Step):
 
     def process(self, inputs: StepInput) -> Iterator[list[Row]]:
         """Grow the quotas of one batch."""
-        quotas = [_quota_of(row) for row in inputs]
-        outcomes = asyncio.run(self._grow(quotas))
-        yield [{"quota": "", "outcome": _outcome_json(outcome)} for outcome in outcomes]
+        outcomes = asyncio.run(self._all(inputs))
+        yield [{"quota": "", "outcome": outcome_json(outcome)} for outcome in outcomes]
 
-    async def _grow(self, quotas: Sequence[CellQuota]) -> list[Outcome]:
-        access = ModelAccess(_revealed(self.hf_token), _revealed(self.model_key), self.router)
-        outcomes: list[Outcome] = []
-        job = Job(self.seed, self.settings, self.run_id, self.after)
+    async def outcomes(self, rows: Iterable[Row]) -> AsyncGenerator[Outcome]:
+        """The outcomes of ``rows`` as they come; closing it stops all calls."""
+        quotas = [_quota_of(row) for row in rows]
+        access = ModelAccess(
+            _revealed(self.hf_token),
+            _revealed(self.model_key),
+            self.router,
+            frozenset(self.model_hosts),
+        )
+        unmet = Unmet(quotas)
+        try:
+            with self._shared() as shared:
+                job = Job(self.seed, self.settings, self.run_id, self.after)
+                async with aclosing(grow(job, quotas, access, shared)) as stream:
+                    async for outcome in stream:
+                        unmet.note(outcome)
+                        yield outcome
+        except SeedbedError as error:
+            kind, reason = type(error).__name__, error.problem
+        except Exception as error:  # noqa: BLE001 - see above
+            kind, reason = type(error).__name__, str(error) or repr(error)
+        else:
+            return
+        for failure in unmet.failures(kind, reason):
+            yield failure
+
+    @contextmanager
+    def _shared(self) -> Iterator[Shared]:
+        models = self.settings.all_models() if self.budget is not None else ()
+        self._ledger = Ledger(self.budget, models)
         cache = CallCache(Path(self.work).expanduser() / CACHE) if self.work else None
         try:
-            shared = Shared(Traffic(self.settings.concurrency), Ledger(), cache)
-            stream = grow(job, quotas, access, shared)
-            async with aclosing(stream):
-                async for outcome in stream:
-                    outcomes.append(outcome)
-        except SeedbedError as error:
-            kind = type(error).__name__
-            outcomes += [
-                Failure(cell, "instruction", kind, error.problem, rows)
-                for cell, rows in _undone(quotas, outcomes)
-            ]
+            yield Shared(Traffic(self.settings.concurrency), self._ledger, cache)
         finally:
             if cache is not None:
                 cache.close()
-        return outcomes
+
+    async def _all(self, rows: Iterable[Row]) -> list[Outcome]:
+        async with aclosing(self.outcomes(rows)) as stream:
+            return [outcome async for outcome in stream]
+
+
+class Unmet:
+    """Counts what quotas still miss, for when nothing more can come."""
+
+    def __init__(self, quotas: Sequence[CellQuota]) -> None:
+        self._left = {quota.cell: quota.count for quota in quotas}
+
+    def note(self, outcome: Outcome) -> None:
+        """Count one outcome off."""
+        if isinstance(outcome, Sample):
+            self._left[Cell(topic=outcome.topic, perspective=outcome.perspective)] -= 1
+        else:
+            self._left[outcome.cell] -= outcome.rows
+
+    def failures(self, kind: str, reason: str) -> list[Failure]:
+        """One failure for each cell that misses samples."""
+        return [
+            Failure(cell, "instruction", kind, reason, rows)
+            for cell, rows in self._left.items()
+            if rows > 0
+        ]
 
 
 def quota_row(quota: CellQuota) -> Row:
@@ -112,26 +156,14 @@ def _quota_of(row: Row) -> CellQuota:
     return CellQuota(cell, fields["count"], made, tuple(fields["others"]))
 
 
-def _outcome_json(outcome: Outcome) -> str:
+def outcome_json(outcome: Outcome) -> str:
+    """An outcome as ``outcome_of`` reads it."""
     fields: dict[str, Any]
     if isinstance(outcome, Sample):
         fields = {"sample": outcome.model_dump(mode="json")}
     else:
         fields = {"failure": {**asdict(outcome), "cell": outcome.cell.model_dump()}}
     return json.dumps(fields, ensure_ascii=False)
-
-
-def _undone(quotas: Sequence[CellQuota], outcomes: Sequence[Outcome]) -> Iterator[tuple[Cell, int]]:
-    done: dict[tuple[str, str], int] = {}
-    for outcome in outcomes:
-        cell = outcome if isinstance(outcome, Sample) else outcome.cell
-        rows = 1 if isinstance(outcome, Sample) else outcome.rows
-        key = (cell.topic, cell.perspective)
-        done[key] = done.get(key, 0) + rows
-    for quota in quotas:
-        left = quota.count - done.get((quota.cell.topic, quota.cell.perspective), 0)
-        if left > 0:
-            yield quota.cell, left
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

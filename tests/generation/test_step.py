@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,17 @@ def test_failures_come_through_and_a_useless_endpoint_is_no_null(server: LlmServ
 
     nobody = _process(_step(GenerationSettings(models=[ModelChoice(model="org/m")])), 4)
     assert {o.kind for o in nobody if isinstance(o, Failure)} == {"NotSignedIn"}
+
+
+def test_a_step_that_breaks_gives_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def breaks(*_: object) -> AsyncGenerator[Outcome]:
+        raise RuntimeError("out of order")
+        yield
+
+    monkeypatch.setattr("pipeline.generation.step.grow", breaks)
+    lost = [o for o in _process(_step(GenerationSettings()), 6) if isinstance(o, Failure)]
+    assert sum(failure.rows for failure in lost) == 6
+    assert {(o.kind, o.reason) for o in lost} == {("RuntimeError", "out of order")}
 
 
 def test_a_run_in_process_needs_no_step() -> None:
