@@ -512,8 +512,11 @@ def _estimate(store: Store, settings: Settings, asked: _Asked) -> Estimate:
 
 def _generate(store: Store, settings: Settings, asked: _Asked, *, quiet: bool = False) -> RunRecord:
     """Grow the project as asked with a progress display, and bring its card up to date."""
+    from pipeline.generation.planning import warnings  # noqa: PLC0415 - slow import
     from pipeline.generation.run import generate as grow  # noqa: PLC0415 - slow import
 
+    if not quiet:
+        say(*(f"Note: {warning}" for warning in warnings(asked.settings)))
     with growing(quiet=quiet) as show:
         record = grow(
             store,

@@ -116,8 +116,6 @@ def _short(number: float) -> str:
 
 def show_run(name: str, record: RunRecord) -> None:
     """What a generation run did to the project ``name``."""
-    for warning in record.warnings:
-        say(f"Note: {warning}")
     if not record.wanted:
         say(f"{name} has all the samples that were asked for; nothing to do.")
     else:

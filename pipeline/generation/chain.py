@@ -10,7 +10,7 @@ import asyncio
 import json
 import random
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, NamedTuple
 
@@ -35,7 +35,7 @@ from pipeline.generation.chat import CallFailed
 from pipeline.generation.known import Origin
 from pipeline.generation.llm import ChatLLM, Shared, open_llm
 from pipeline.generation.parsing import Rating
-from pipeline.generation.planning import fingerprint
+from pipeline.generation.planning import ASPECTS, fingerprint
 from pipeline.generation.standin import StandIn
 from pipeline.generation.tasks import (
     Answer,
@@ -46,12 +46,6 @@ from pipeline.generation.tasks import (
     Unreadable,
     WriteInstructions,
 )
-
-ASPECTS: Final = {
-    "overall": ("overall",),
-    "ultrafeedback": ("instruction_following", "truthfulness", "honesty", "helpfulness"),
-}
-"""What each kind of judgement asks for, one call an aspect."""
 
 _HOPELESS_IN_A_ROW: Final = 3
 """Failures that will not pass, such as a refused key, until the endpoint is given up."""
@@ -470,17 +464,6 @@ class Chain:
     def _round(self, index: int) -> int:
         """How many times the model of completion ``index`` is asked the same before it."""
         return index // len(self._settings.models)
-
-
-def warnings(settings: GenerationSettings) -> Iterator[str]:
-    """What whoever starts a run should know about its settings."""
-    if settings.judge:
-        judge = settings.judge.model.model
-        if judge in {settings.for_completion(i).model for i in range(settings.completions)}:
-            yield (
-                f"{judge} judges its own completions; models prefer their own text, so choose "
-                "another judge."
-            )
 
 
 def _require_language_models(settings: GenerationSettings) -> None:

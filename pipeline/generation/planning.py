@@ -20,6 +20,12 @@ from pipeline.core.schema import (
 from pipeline.generation import prompting
 from pipeline.generation.known import CellQuota, Known, cell_key
 
+ASPECTS: Final = {
+    "overall": ("overall",),
+    "ultrafeedback": ("instruction_following", "truthfulness", "honesty", "helpfulness"),
+}
+"""What each kind of judgement asks for, one call an aspect."""
+
 _NOT_DIGESTED: Final = {
     "base_url",
     "price_in",
@@ -106,6 +112,27 @@ def plan(
     levels = [level + have.get(key, 0) for level, key in zip(base, keys, strict=True)]
     counts = _fill(levels, rows + sum(base))
     return Plan(tuple((c, n) for c, n in zip(cells, counts, strict=True) if n), known)
+
+
+def warnings(settings: GenerationSettings) -> Iterator[str]:
+    """What whoever starts a run should know about its settings."""
+    if settings.judge:
+        judge = settings.judge.model.model
+        if judge in {settings.for_completion(i).model for i in range(settings.completions)}:
+            yield (
+                f"{judge} judges its own completions; models prefer their own text, so choose "
+                "another judge."
+            )
+
+
+def calls_per_row(settings: GenerationSettings) -> float:
+    """How many calls one sample takes if none fails."""
+    return (
+        1 / settings.instructions_per_call
+        + settings.evolve_instructions
+        + settings.completions * (1 + settings.evolve_completions)
+        + (len(ASPECTS[settings.judge.aspects]) if settings.judge else 0)
+    )
 
 
 def _fill(levels: Sequence[int], total: int) -> list[int]:

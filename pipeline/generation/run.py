@@ -35,7 +35,7 @@ from pipeline.core.store import Store
 from pipeline.generation.access import ModelAccess
 from pipeline.generation.cache import CACHE, CallCache
 from pipeline.generation.ledger import Ledger, Spent
-from pipeline.generation.planning import Plan, fingerprint, plan
+from pipeline.generation.planning import Plan, calls_per_row, fingerprint, plan, warnings
 from pipeline.generation.quality import Inspector
 from pipeline.generation.shards import MOST_HELD, ShardWriter
 from pipeline.generation.traffic import Traffic
@@ -119,6 +119,8 @@ def generate(
         StoreUnavailable: The project cannot be reached, or the cache cannot be used.
     """
     checks.require(seed, checks.Level.BLOCKS_GENERATING)
+    if budget is not None:
+        Ledger(budget, settings.all_models())  # refuses a price that is unknown
     require_project(store)
     with _alone(work, store.name), _inspector(seed, settings, work) as inspector:
         planned = plan(seed, settings, _remembered(store, inspector), rows, after)
@@ -129,6 +131,7 @@ def generate(
             after=after,
             wanted=planned.rows,
             other=planned.known.other(),
+            warnings=tuple(warnings(settings)),
         )
         try:
             if planned.rows:
@@ -178,7 +181,8 @@ def _run(
         tally.end("failed", f"{type(error).__name__}: {error}")
         raise
     finally:
-        writer.finish()
+        if tally.did_anything():
+            writer.finish()
 
 
 async def _grow(
@@ -188,9 +192,8 @@ async def _grow(
     on_progress: Callable[[Progress], None] | None,
 ) -> None:
     # distilabel takes seconds to import: only once there is something to do.
-    from pipeline.generation.chain import Job, warnings  # noqa: PLC0415
+    from pipeline.generation.chain import Job  # noqa: PLC0415
 
-    tally.warnings = tuple(warnings(work.settings))
     saver = _Saver(writer)
 
     async def take(outcome: Outcome) -> None:
@@ -224,8 +227,7 @@ async def _grow_here(
     from pipeline.generation.flow import asked_by_experts, drive  # noqa: PLC0415
     from pipeline.generation.llm import Shared  # noqa: PLC0415
 
-    models = work.settings.all_models() if work.budget is not None else ()
-    ledger = Ledger(work.budget, models)
+    ledger = Ledger(work.budget)
     tally.spent = ledger.spent
     cache = CallCache(work.folder / CACHE)
     try:
@@ -246,7 +248,6 @@ async def _grow_on_ray(
     from pipeline.generation.chain import Failure  # noqa: PLC0415
     from pipeline.generation.cluster import LOCAL, grow_on_ray  # noqa: PLC0415
 
-    Ledger(work.budget, work.settings.all_models() if work.budget is not None else ())
     so_far = Spent()
 
     def note(spent: Spent) -> None:
@@ -439,11 +440,20 @@ class _Tally:
     def end(self, state: Literal["finished", "stopped", "failed"], why: str = "") -> None:
         self.state, self.why = state, why
 
+    def did_anything(self) -> bool:
+        """Tell whether there is anything to record; a run that could not begin did nothing."""
+        spent = self.spent()
+        return bool(self.samples or self.missing or self.counts or spent.calls or spent.cached)
+
     def seconds_left(self) -> float | None:
-        done = self.samples + self.missing
-        if not done:
-            return None
-        return (time.monotonic() - self._began) / done * max(0, self.wanted - done)
+        """Seconds until the end, judged by calls, since the first rows come late."""
+        calls, done = self.spent().calls, self.samples + self.missing
+        passed = time.monotonic() - self._began
+        if calls:
+            total = calls_per_row(self.settings) * self.wanted
+            left = max(0.0, total - calls - self.spent().cached) if done < self.wanted else 0.0
+            return passed / calls * left
+        return passed / done * max(0, self.wanted - done) if done else None
 
     def record(self) -> RunRecord:
         spent = self.spent()

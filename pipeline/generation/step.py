@@ -96,8 +96,7 @@ class GrowSamples(Step):
 
     @contextmanager
     def _shared(self) -> Iterator[Shared]:
-        models = self.settings.all_models() if self.budget is not None else ()
-        self._ledger = Ledger(self.budget, models)
+        self._ledger = Ledger(self.budget)
         cache = CallCache(Path(self.work).expanduser() / CACHE) if self.work else None
         try:
             yield Shared(Traffic(self.settings.concurrency), self._ledger, cache)

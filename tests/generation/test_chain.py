@@ -23,11 +23,11 @@ from pipeline.core.schema import (
 )
 from pipeline.generation.access import ModelAccess
 from pipeline.generation.cache import CallCache
-from pipeline.generation.chain import Chain, Failure, Job, warnings
+from pipeline.generation.chain import Chain, Failure, Job
 from pipeline.generation.flow import Inspect, Outcome, asked_by_experts, drive, grow
 from pipeline.generation.known import CellQuota
 from pipeline.generation.llm import Shared
-from pipeline.generation.planning import plan
+from pipeline.generation.planning import plan, warnings
 from tests.factories import a_seed
 from tests.generation.conftest import settings_for, shared_for
 from tests.llm_server import Fault, LlmServer, Received, reply
