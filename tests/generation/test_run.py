@@ -23,9 +23,10 @@ from pipeline.core.errors import (
     StoreUnavailable,
 )
 from pipeline.core.projects import make_project
+from pipeline.core.rounds import CellCount, Round
 from pipeline.core.runs import RunRecord, read_runs
 from pipeline.core.samples import read_samples, read_shard
-from pipeline.core.schema import GenerationSettings, Project, Sample, Seed
+from pipeline.core.schema import GenerationSettings, ModelChoice, Project, Sample, Seed
 from pipeline.core.store_folder import FolderStore
 from pipeline.generation import run, shards
 from pipeline.generation.access import ModelAccess
@@ -338,6 +339,145 @@ def _records(store: FolderStore) -> list[RunRecord]:
     found = list(read_runs(store))
     assert all(isinstance(record, RunRecord) for record in found)
     return [record for record in found if isinstance(record, RunRecord)]
+
+
+def test_the_record_tells_what_a_run_did_and_cost(store: Flaky, server: LlmServer) -> None:
+    priced = [
+        ModelChoice(model=name, base_url=server.url, price_in=1, price_out=2, max_tokens=50)
+        for name in ("a/one", "b/two")
+    ]
+    settings = GenerationSettings(models=priced)
+    record = _run(store, 12, settings)
+    (stored,) = _records(store)
+    assert (stored.state, stored.why, stored.samples, stored.wanted) == ("finished", "", 12, 12)
+    assert stored.settings == settings.model_dump(mode="json")
+    assert stored.cost == record.cost
+    assert record.cost == pytest.approx((record.tokens_in + 2 * record.tokens_out) / 1e6)
+    assert (stored.calls, stored.unpriced) == (len(server.requests), ())
+    # The same records travel with the samples: the first commit has one already.
+    assert all(any(path.startswith("runs/") for path in commit) for commit in store.commits)
+
+
+def test_a_budget_stops_a_run_and_a_larger_one_goes_on(store: Flaky, server: LlmServer) -> None:
+    priced = [
+        ModelChoice(model=name, base_url=server.url, price_in=1, price_out=1, max_tokens=50)
+        for name in ("a/one", "b/two")
+    ]
+    settings = GenerationSettings(models=priced)
+    record = _run(store, 60, settings, budget=0.02)
+    assert record.state == "stopped"
+    assert "budget of $0.02" in record.why
+    assert 0 < record.samples < 60
+    assert record.cost is not None
+    assert record.cost <= 0.02
+    paid = {call.digest for call in server.calls}
+    more = _run(store, 60, settings, budget=1)
+    assert more.state == "finished"
+    assert record.samples + more.samples == 60
+    assert len(server.calls) == record.calls + more.calls
+    assert len({call.digest for call in server.calls}) == len(server.calls) > len(paid)
+
+
+def test_a_budget_needs_every_price_before_anything_is_done(
+    store: Flaky, server: LlmServer
+) -> None:
+    with pytest.raises(InvalidInput, match="a/one, b/two is unknown"):
+        _run(store, 4, settings_for(server.url), budget=1)
+    assert (server.requests, _records(store)) == ([], [])
+
+
+def test_two_runs_of_a_project_do_not_pay_for_the_same_rows(
+    store: Flaky, folder: Path, server: LlmServer
+) -> None:
+    server.latency = Latency(0.2)
+    running = _start(folder, server)
+    _answered(server, 1)
+    with pytest.raises(InvalidInput, match=r"being generated .* already"):
+        _run(store, 4, settings_for(server.url))
+    running.kill()
+    running.communicate()
+    assert _run(store, 4).samples == 4
+
+
+def test_a_crash_in_a_step_keeps_what_was_made_and_says_so(
+    store: Flaky, server: LlmServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.generation.chain import Chain
+
+    whole = Chain.answer
+    answered = 0
+
+    async def breaks(self: Chain, *arguments: Any) -> Any:  # noqa: ANN401
+        nonlocal answered
+        answered += 1
+        if answered > 30:
+            raise ZeroDivisionError("by zero")
+        return await whole(self, *arguments)
+
+    monkeypatch.setattr(Chain, "answer", breaks)
+    with pytest.raises(ZeroDivisionError):
+        _run(store, 60, settings_for(server.url))
+    (record,) = _records(store)
+    assert (record.state, record.why) == ("failed", "ZeroDivisionError: by zero")
+    assert len(list(read_samples(store))) == record.samples > 0
+    monkeypatch.undo()
+    paid = len(server.requests)
+    rest = _run(store, 60, settings_for(server.url))
+    assert rest.samples + record.samples == 60
+    assert len(server.requests) - paid == rest.calls
+    assert rest.cached > 0
+
+
+def test_a_store_that_stays_away_costs_nothing_twice(
+    store: Flaky, server: LlmServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "_LAST_WAITS", (0.01,))
+    store.troubles = [StoreUnavailable("Away.", "Later.")] * 99
+    with pytest.raises(StoreUnavailable, match="not paid for again"):
+        _run(store, 20, settings_for(server.url))
+    assert list(read_samples(store)) == []
+    paid = len(server.requests)
+    store.troubles = []
+    record = _run(store, 20, settings_for(server.url))
+    assert (record.samples, record.calls, len(server.requests)) == (20, 0, paid)
+
+
+def test_a_cache_that_cannot_be_written_stops_the_run(
+    store: Flaky, server: LlmServer, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "calls.sqlite").write_bytes(b"no database" * 1_000)
+    with pytest.raises(StoreUnavailable, match="remove that file"):
+        _run(store, 20, settings_for(server.url), work=work)
+    assert server.requests == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailable, match="SEEDBED_WORK_DIR"):
+        _run(store, 20, settings_for(server.url), work=tmp_path / "file" / "below")
+
+
+def test_secrets_are_in_no_file_of_a_run(store: Flaky, folder: Path, server: LlmServer) -> None:
+    server.key = "sk-secret"
+    access = ModelAccess("hf_secret", "sk-secret")
+    record = generate(
+        store, a_seed(), settings_for(server.url), access, rows=8, work=store.work_folder
+    )
+    assert record.samples == 8
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert any(path.name == "calls.sqlite" for path in files)
+    assert not [path for path in files if b"secret" in path.read_bytes()]
+
+
+def test_a_round_adds_its_own_rows_to_the_cells_that_lack_accepted_ones(store: Flaky) -> None:
+    _run(store, 8)
+    first, *others = a_seed().cells()
+    full = [CellCount(topic=c.topic, perspective=c.perspective, accepted=3) for c in others]
+    after = Round(number=2, made_at="2026-01-01T00:00:00.000Z", accepted=tuple(full))
+    record = _run(store, 3, after=after)
+    assert (record.samples, record.round, record.other) == (3, 2, 8)
+    made = [s for s in read_samples(store) if s.run_id == record.run_id]
+    assert {(s.topic, s.perspective) for s in made} == {(first.topic, first.perspective)}
+    assert _run(store, 3, after=after).wanted == 0
 
 
 def test_run_ids_sort_by_time_and_differ() -> None:
