@@ -29,7 +29,7 @@ FLAGS: Final[dict[FlagName, str]] = {
     "same_meaning": "The instruction asks what another one asks.",
     "refusal": "The model refuses, or speaks of itself as an AI.",
     "overused_phrase": "It holds phrases that models use far too often.",
-    "unsupported_reference": "It names a link or a publication that its source does not contain.",
+    "unsupported_reference": "It names a link or a publication that the model was not given.",
     "truncated": "The answer breaks off before its end.",
     "wrong_language": "It is not in the project's language.",
     "too_short": "The answer is shorter than the settings allow.",

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -123,7 +123,11 @@ def generate(
         Ledger(budget, settings.all_models())  # refuses a price that is unknown
     require_project(store)
     with _alone(work, store.name), _inspector(seed, settings, work) as inspector:
-        planned = plan(seed, settings, _remembered(store, inspector), rows, after)
+        existing = inspector.remember_all(read_samples(store))
+        planned = plan(seed, settings, existing, rows, after)
+        if planned.rows and inspector.knows_more():
+            inspector.clear()
+            deque(inspector.remember_all(read_samples(store)), maxlen=0)
         tally = _Tally(
             run_id=run_id or new_run_id(),
             fingerprint=fingerprint(seed, settings, after),
@@ -317,12 +321,6 @@ def _inspector(seed: Seed, settings: GenerationSettings, work: Path) -> Iterator
         yield inspector
     finally:
         inspector.close()
-
-
-def _remembered(store: Store, inspector: Inspector) -> Iterable[Sample]:
-    for sample in read_samples(store):
-        inspector.remember(sample.sample_id, sample.instruction)
-        yield sample
 
 
 def _require_writable(store: Store) -> None:
