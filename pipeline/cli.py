@@ -265,6 +265,8 @@ def generate(
         print_json(record.model_dump(mode="json"))
     else:
         show_run(store.name, record)
+        if record.samples and (note := _meaning_note(chosen)):
+            say(note)
     if record.missing and not record.samples and record.failures:
         raise ModelUnavailable(
             f"No sample could be grown: {record.failures[0].example}",
@@ -542,6 +544,12 @@ def _access(settings: Settings, base_url: str | None) -> ModelAccess:
         api_key=settings.api_key,
         api_hosts=settings.api_hosts | typed,
     )
+
+
+def _meaning_note(settings: GenerationSettings) -> str | None:
+    from pipeline.generation.quality import meaning_note  # noqa: PLC0415 - slow import
+
+    return meaning_note(settings.quality)
 
 
 def _update_card(store: Store) -> None:

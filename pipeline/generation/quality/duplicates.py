@@ -288,7 +288,10 @@ def meaning_note(settings: QualitySettings) -> str | None:
     """A sentence for a person that meanings are not compared; None when they are."""
     if settings.embedding_model is not None:
         return None
-    return "Instructions are not compared by meaning, since no embedding model is set."
+    return (
+        "Instructions are compared by their words, not by meaning: no embedding_model is set in "
+        "project.json."
+    )
 
 
 def _opened(path: Path, form: str) -> sqlite3.Connection:
