@@ -1,11 +1,12 @@
 """Putting a project on the Hub: its dataset and its two Spaces.
 
-A Space gets its own package, the parts of ``pipeline`` that it imports, and its three root files,
+A Space gets its own package, the modules of ``pipeline`` that it imports, and its three root files,
 under the import paths they have here, so that it needs nothing else.
 """
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,19 +32,17 @@ class Space:
 
     Attributes:
         package: Its top-level package.
-        parts: The packages of ``pipeline`` it imports.
         suffix: Added to the project's name to make the Space's.
         token_use: What the owner's token, added as a secret, must be allowed to do.
     """
 
     package: str
-    parts: tuple[str, ...]
     suffix: str
     token_use: str
 
 
-SEED_SPACE: Final = Space("seed_space", ("core", "generation", "web"), "seed", "read")
-ANNOTATE_SPACE: Final = Space("annotate_space", ("core", "web"), "annotate", "write to")
+SEED_SPACE: Final = Space("seed_space", "seed", "read")
+ANNOTATE_SPACE: Final = Space("annotate_space", "annotate", "write to")
 SPACES: Final = (SEED_SPACE, ANNOTATE_SPACE)
 
 
@@ -66,15 +65,55 @@ def assemble(space: Space) -> dict[str, bytes]:
     """The files of ``space`` as its repository holds them."""
     package = _ROOT / space.package
     files = {name: (package / name).read_bytes() for name in _ROOT_FILES}
-    folders = [package, *(_ROOT / "pipeline" / part for part in space.parts)]
-    sources = [_ROOT / "pipeline" / "__init__.py"]
-    for folder in folders:
-        sources += [path for path in sorted(folder.rglob("*")) if path.suffix in _KINDS]
-    for path in sources:
-        if path.parent == package and path.name in _ROOT_FILES:
-            continue
-        files[path.relative_to(_ROOT).as_posix()] = path.read_bytes()
+    modules = _imported(package)
+    homes = {package, *(module.parent for module in modules)}
+    for path in sorted([*package.rglob("*"), *(_ROOT / "pipeline").rglob("*")]):
+        wanted = path in modules if path.suffix == ".py" else _package_of(path) in homes
+        if path.suffix in _KINDS and wanted and path.name not in _left_out(path, package):
+            files[path.relative_to(_ROOT).as_posix()] = path.read_bytes()
     return files
+
+
+def _left_out(path: Path, package: Path) -> tuple[str, ...]:
+    """The root files stand at the root and not in their package."""
+    return _ROOT_FILES if path.parent == package else ()
+
+
+def _imported(package: Path) -> set[Path]:
+    """The package's modules, and every module of ours that one of them imports sooner or later."""
+    found: set[Path] = set()
+    waiting = list(package.rglob("*.py"))
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                continue
+            waiting += (file for name in names for file in _files_of(name))
+    return found
+
+
+def _files_of(module: str) -> Iterator[Path]:
+    """The file of one of our modules and the packages it is in; none for the modules of others."""
+    steps = module.split(".")
+    if steps[0] != "pipeline":
+        return
+    for count in range(1, len(steps) + 1):
+        place = _ROOT.joinpath(*steps[:count])
+        file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        if file.is_file():
+            yield file
+
+
+def _package_of(path: Path) -> Path:
+    """The innermost package that a data file belongs to."""
+    return next(folder for folder in path.parents if (folder / "__init__.py").is_file())
 
 
 def require_target(settings: Settings) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 _out: Final = Console()
 _err: Final = Console(stderr=True)
 
+_LOGGED_EVERY: Final = 30.0
+"""Seconds between two lines of progress in a log."""
 _MOST_SHOWN: Final = 10
 _LONGEST_LINE: Final = 300
 _STATES: Final = {"interrupted": "interrupted: the same command goes on"}
@@ -70,7 +73,16 @@ def fail(text: str) -> NoReturn:
 
 @contextmanager
 def growing(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """Show how samples grow; hands out what to call with each new state."""
+    """Show how samples grow; hands out what to call with each new state.
+
+    In a log, where nothing can be overwritten, that is a line now and then.
+    """
+    if quiet:
+        yield lambda _: None
+        return
+    if not _err.is_terminal:
+        yield _log_lines()
+        return
     bar = Bar(TextColumn("Growing samples"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     task = bar.add_task("", total=None)
 
@@ -79,11 +91,27 @@ def growing(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
         bar.update(task, total=record.wanted, completed=record.samples + record.missing)
         live.update(Group(bar, *map(Text, _progress_lines(now))))
 
-    if quiet:
-        yield lambda _: None
-        return
     with Live(console=_err, refresh_per_second=5, transient=True) as live:
         yield show
+
+
+def _log_lines() -> Callable[[Progress], None]:
+    told = time.monotonic()
+
+    def show(now: Progress) -> None:
+        nonlocal told
+        if time.monotonic() - told >= _LOGGED_EVERY:
+            told = time.monotonic()
+            record = now.record
+            rows = f"{record.samples} of {record.wanted} samples"
+            _err.print(
+                f"{rows} · {' · '.join(_progress_lines(now))}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    return show
 
 
 def _progress_lines(now: Progress) -> Iterator[str]:

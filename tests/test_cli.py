@@ -376,8 +376,7 @@ def test_the_hubs_client_adds_nothing_to_what_a_command_says(
     assert run("deploy", "ana/farming", "--from", folder, env=env).stderr == ""
     assert run("deploy", "ana/farming", env=env).stderr == ""
     assert run("export", "ana/farming", env=env).stderr == ""
-    grown = run("generate", "ana/farming", "--rows", 2, env=env).stderr
-    assert a_line(grown).startswith("Growing samples")
+    assert run("generate", "ana/farming", "--rows", 2, env=env).stderr == ""
     hub.fail(Fault("commit", status=403, times=None))
     assert "may not write" in run("generate", "ana/farming", "--rows", 3, env=env, code=1).stderr
 

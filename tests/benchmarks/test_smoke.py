@@ -46,9 +46,9 @@ def test_a_killed_run_goes_silent_and_is_finished_by_the_next(options: Options) 
 
 
 def test_memory_is_noted_as_rows_grow(tmp_path: Path) -> None:
-    figures = memory.measure(tmp_path / "project", 100)
-    assert figures["rows"] == 100
-    assert len(figures["resident_mb"]) == memory.MARKS
+    figures = memory.measure(tmp_path / "project", 3_000)
+    assert figures["rows"] == 3_000
+    assert len(figures["resident_mb"]) >= memory.MARKS // 2
     assert figures["peak_mb"] > 0
 
 
