@@ -265,7 +265,7 @@ def generate(
         print_json(record.model_dump(mode="json"))
     else:
         show_run(store.name, record)
-        if record.samples and (note := _meaning_note(chosen)):
+        if record.calls and (note := _meaning_note(chosen)):
             say(note)
     if record.missing and not record.samples and record.failures:
         raise ModelUnavailable(

@@ -147,11 +147,10 @@ def show_run(name: str, record: RunRecord) -> None:
     if not record.wanted:
         say(f"{name} has all the samples that were asked for; nothing to do.")
     else:
-        say(
-            f"{record.samples} samples added to {name} in run {record.run_id}: {record.calls} "
-            f"calls, {record.cached} answers kept from before, {record.price()}, "
-            f"{duration(record.seconds)}."
-        )
+        paid = f"{record.calls} calls, {record.price()}" if record.calls else ""
+        kept = f"{record.cached} answers kept from before" if record.cached else ""
+        told = ", ".join(filter(None, [paid, kept, duration(record.seconds)]))
+        say(f"{record.samples} samples added to {name} in run {record.run_id}: {told}.")
     if record.other:
         say(
             f"{record.other} samples that were made from other words, models or prompts are kept "

@@ -9,11 +9,13 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.core import store_hub
 from pipeline.core.errors import (
     InvalidInput,
     ModelUnavailable,
@@ -28,11 +30,14 @@ from pipeline.core.runs import RunRecord, read_runs
 from pipeline.core.samples import read_samples, read_shard
 from pipeline.core.schema import GenerationSettings, ModelChoice, Project, Sample, Seed
 from pipeline.core.store_folder import FolderStore
+from pipeline.core.store_hub import HubStore
 from pipeline.generation import run, shards
 from pipeline.generation.access import ModelAccess
 from pipeline.generation.run import Progress, generate, new_run_id
 from tests.factories import a_seed
 from tests.generation.conftest import settings_for
+from tests.hub_server import Fault as HubFault
+from tests.hub_server import HubServer
 from tests.llm_server import Fault, Latency, LlmServer
 
 ACCESS = ModelAccess()
@@ -440,6 +445,42 @@ def test_a_store_that_stays_away_costs_nothing_twice(
     store.troubles = []
     record = _run(store, 20, settings_for(server.url))
     assert (record.samples, record.calls, len(server.requests)) == (20, 0, paid)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        HubFault("commit", status=503, times=None),
+        HubFault("commit", drop=True, times=None),
+        HubFault("commit", status=429, retry_after=3_600, times=None),
+        HubFault("commit", drop=True, applied=True, times=1),
+        HubFault("commit", status=500, applied=True, times=1),
+    ],
+    ids=lambda fault: f"{fault.status} {fault.drop} {fault.applied}",
+)
+def test_an_outage_of_the_hub_loses_and_doubles_nothing(
+    hub: HubServer,
+    server: LlmServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: HubFault,
+) -> None:
+    monkeypatch.setattr(shards, "_LAST_WAITS", (0.01, 0.01))
+    monkeypatch.setattr(store_hub, "_ATTEMPTS", 2)
+    store = HubStore("ana/farming", token=hub.add_user("ana"), hub=hub.url)
+    make_project(store, a_seed(), Project())
+    settings, seed = settings_for(server.url), a_seed()
+    hub.fail(fault)
+    lasting = fault.times is None
+    with pytest.raises(StoreUnavailable) if lasting else nullcontext():
+        generate(store, seed, settings, ACCESS, rows=20, work=tmp_path / "work")
+    paid = len(server.requests)
+    hub.clear_faults()
+    again = generate(store, seed, settings, ACCESS, rows=20, work=tmp_path / "work")
+    assert (again.samples, again.calls) == (20 if lasting else 0, 0)
+    assert len(server.requests) == paid
+    samples = list(read_samples(store))
+    assert len(samples) == len({sample.sample_id for sample in samples}) == 20
 
 
 def test_a_cache_that_cannot_be_written_stops_the_run(
