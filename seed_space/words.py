@@ -9,7 +9,15 @@ from datetime import UTC, datetime
 
 from pipeline.core.checks import Level, Problem
 from pipeline.core.errors import SeedbedError
-from pipeline.core.schema import STAND_INS, Cell, GenerationSettings, ModelChoice, Sample, Seed
+from pipeline.core.schema import (
+    STAND_INS,
+    Cell,
+    Completion,
+    GenerationSettings,
+    ModelChoice,
+    Sample,
+    Seed,
+)
 from pipeline.core.settings import Settings
 from pipeline.generation.chain import Failure
 from pipeline.generation.known import Origin
@@ -94,7 +102,7 @@ def card(sample: Sample, seed: Seed, settings: GenerationSettings) -> str:
     answers = "".join(
         f'<h3 class="label">Answer{_number(index, sample)} '
         f'<span class="model">{html.escape(completion.model)}</span></h3>'
-        f'<div class="sb-prose">{to_html(completion.text)}</div>'
+        f'<div class="sb-prose">{to_html(completion.text)}</div>{_rating(completion)}'
         for index, completion in enumerate(sample.completions)
     )
     cell = Cell(topic=sample.topic, perspective=sample.perspective)
@@ -110,6 +118,14 @@ def card(sample: Sample, seed: Seed, settings: GenerationSettings) -> str:
         f"<h4>To answer it</h4>{_messages(prompts.answer(cell, sample.instruction))}"
         "</details>"
     )
+
+
+def _rating(completion: Completion) -> str:
+    """What the judge says, if there is one."""
+    if completion.judge_rating is None:
+        return ""
+    why = html.escape(completion.judge_rationale or "")
+    return f'<p class="where">Judge: {completion.judge_rating:g} of 5. {why}</p>'
 
 
 def failed(failures: Iterable[Failure]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pipeline.core.schema import Cell, Example, Seed
 from pipeline.demo import farming
 from pipeline.generation import prompting
+from pipeline.generation.planning import ASPECTS
+from pipeline.generation.prompting import evolutions
 from tests.factories import a_seed
 
 CELL = Cell(topic="Clay soils", perspective="Agronomist")
@@ -33,6 +35,32 @@ def test_every_prompt_names_language_domain_cell_and_expert() -> None:
             assert part in text
         assert "None" not in text
         assert "\n\n\n" not in text
+
+
+def test_prompts_that_rewrite_and_judge_name_language_domain_and_cell() -> None:
+    prompts = prompting.Prompts(a_seed().model_copy(update={"language": "es"}))
+    answers = [("A", "One."), ("B", "Two.")]
+    asked = [
+        *(prompts.evolved_instruction(CELL, "When?", w) for w in evolutions("instruction")),
+        *(prompts.evolved_answer(CELL, "When?", "Now.", w) for w in evolutions("completion")),
+        *(prompts.judgement(CELL, "When?", answers, a) for kind in ASPECTS.values() for a in kind),
+    ]
+    assert len({_text(messages) for messages in asked}) == len(asked) == 5 + 4 + 5
+    for messages in asked:
+        text = _text(messages)
+        for part in ("Spanish", "Farming", "Topic: Clay soils", "Perspective: Agronomist", "When?"):
+            assert part in text
+        assert "Spanish" in messages[-1]["content"]
+        assert "None" not in text
+        assert "\n\n\n" not in text
+
+
+def test_calls_of_a_series_ask_for_different_kinds_before_any_repeats() -> None:
+    prompts = prompting.Prompts(a_seed())
+    kinds = [prompts.instructions(CELL, 1, [], number)[-1]["content"] for number in range(1, 109)]
+    mostly = [text.partition("mostly: ")[2].partition("\n")[0] for text in kinds]
+    assert len(set(mostly)) == 108
+    assert len({kind.split("; ")[0] for kind in mostly[:9]}) >= 5
 
 
 def test_a_language_without_a_name_is_passed_on_as_it_is() -> None:

@@ -22,6 +22,7 @@ from seed_space.handlers import look_over, open_page
 from seed_space.session import Session
 from seed_space.tabs.preview import Shown, run
 from tests.factories import a_seed
+from tests.generation.conftest import settings_for
 from tests.llm_server import LlmServer, elsewhere
 
 CELLS = [
@@ -75,6 +76,18 @@ def test_the_messages_shown_are_those_sent(settings: Settings) -> None:
     text = re.sub(r"<[^>]+>", "", states[-1].cards[0])
     for message in Prompts(a_seed()).instructions(cell, 4, [], 1):
         assert message["content"].split("\n")[0] in text
+
+
+def test_a_judge_speaks_in_the_preview_too(folder: Path, settings: Settings) -> None:
+    with LlmServer() as server:
+        generation = settings_for(
+            server.url, judge={"model": {"model": "j", "base_url": server.url}}
+        )
+        path = folder / "project.json"
+        path.write_bytes(Project(generation=generation).to_json())
+        states, _ = shown(settings, CELLS[:1])
+    text = re.sub(r"<[^>]+>", "", states[-1].cards[0])
+    assert re.search(r"Judge: [1-5] of 5\. Answer [AB] says what it depends on\.", text)
 
 
 def test_a_preview_marks_its_step_until_the_words_change(settings: Settings) -> None:
