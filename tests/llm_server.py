@@ -35,6 +35,9 @@ from tests.loopback import HOST, Loopback
 
 Messages = list[dict[str, str]]
 
+SENT_BACK = "That reply cannot be read"
+"""How a message begins that asks for the same once more, in another form."""
+
 
 @dataclass(frozen=True)
 class Received:
@@ -59,8 +62,9 @@ class Received:
 
     @property
     def asked(self) -> str:
-        """What its last message says."""
-        return self.messages[-1]["content"]
+        """What its last message says; when that sends a reply back, what was asked before."""
+        last = self.messages[-1]["content"]
+        return self.messages[-3]["content"] if last.startswith(SENT_BACK) else last
 
     @property
     def digest(self) -> str:

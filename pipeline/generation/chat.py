@@ -116,6 +116,7 @@ class ChatClient:
         parameters: Mapping[str, Any],
         account: Callable[[], AbstractAsyncContextManager[Bill]],
         tokens: int,
+        rank: int = 0,
     ) -> Reply:
         """Send ``messages`` and wait for the answer, which is never blank.
 
@@ -124,6 +125,7 @@ class ChatClient:
             parameters: Sampling parameters.
             account: Opens the bill of each attempt.
             tokens: What prompt and answer take together, roughly.
+            rank: Calls of a smaller one go first.
 
         Raises:
             CallFailed: No answer worth keeping came.
@@ -133,7 +135,7 @@ class ChatClient:
         attempt = 0
         while True:
             try:
-                async with account() as bill, self._lane.slot(tokens):
+                async with account() as bill, self._lane.slot(tokens, rank):
                     return await self._attempt(body, bill, tokens)
             except CallFailed as error:
                 if attempt >= _RETRIES.get(error.kind, 0):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field, PrivateAttr, SecretStr
 
@@ -20,6 +20,11 @@ from pipeline.generation.traffic import Traffic
 
 FIRST_WAIT = 0.5
 """Seconds before the first retry of a call."""
+
+RANKS: Final = {"instruction": 0, "evolution": 1, "completion": 2, "judge": 3}
+"""What goes first when calls wait, by stage: what more calls depend on.
+
+So a run ends with single calls, and not with whole chains of which each call is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +145,8 @@ class ChatLLM(AsyncLLM):
             return kept
         account = partial(ledger.bill, stage, self.choice, messages)
         tokens = prompt_bound(messages) // 2 + self.choice.max_tokens // 4
-        reply = await self._open().ask(messages, parameters, account, tokens)
+        rank = RANKS.get(stage, 0)
+        reply = await self._open().ask(messages, parameters, account, tokens, rank)
         if cache is not None:
             cache.put(key, reply)
         return reply

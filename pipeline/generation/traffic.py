@@ -9,8 +9,8 @@ within a few windows. Below the level of the last trouble the limit recovers fas
 from __future__ import annotations
 
 import asyncio
+import heapq
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -61,11 +61,14 @@ class _Bucket:
         self.seen = moment
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, order=True)
 class _Waiting:
+    """Somebody in a queue; the smallest is next."""
+
+    rank: int
     ticket: int
-    tokens: int
-    admitted: asyncio.Future[None]
+    tokens: int = field(compare=False)
+    admitted: asyncio.Future[None] = field(compare=False)
 
 
 class Lane:
@@ -87,7 +90,7 @@ class Lane:
         self._answer_time = 0.0
         self._held_until = float("-inf")
         self.in_flight = 0
-        self.waiting: deque[_Waiting] = deque()
+        self.waiting: list[_Waiting] = []
 
     @property
     def limit(self) -> int:
@@ -99,9 +102,12 @@ class Lane:
         return max(0.0, self._held_until - self._clock())
 
     @asynccontextmanager
-    async def slot(self, tokens: int) -> AsyncIterator[None]:
-        """Wait until one more attempt may start; ``tokens`` is what it will use, roughly."""
-        await self._traffic.admission(self, tokens)
+    async def slot(self, tokens: int, rank: int = 0) -> AsyncIterator[None]:
+        """Wait until one more attempt may start; ``tokens`` is what it will use, roughly.
+
+        Of those that wait, a smaller ``rank`` goes first, then whoever came first.
+        """
+        await self._traffic.admission(self, tokens, rank)
         try:
             yield
         finally:
@@ -157,7 +163,7 @@ class Lane:
 
 
 class Traffic:
-    """All calls of a run, at most ``most`` at a time; first come, first served.
+    """All calls of a run, at most ``most`` at a time.
 
     Belongs to one event loop.
     """
@@ -196,11 +202,12 @@ class Traffic:
             self._lanes[endpoint, model] = Lane(self, requests_per_minute, tokens_per_minute)
         return self._lanes[endpoint, model]
 
-    async def admission(self, lane: Lane, tokens: int) -> None:
+    async def admission(self, lane: Lane, tokens: int, rank: int) -> None:
         """Wait for a place; whoever got one has to give it back by ``left``."""
         self._tickets += 1
-        place = _Waiting(self._tickets, tokens, asyncio.get_running_loop().create_future())
-        lane.waiting.append(place)
+        admitted = asyncio.get_running_loop().create_future()
+        place = _Waiting(rank, self._tickets, tokens, admitted)
+        heapq.heappush(lane.waiting, place)
         self._admit()
         try:
             await place.admitted
@@ -221,7 +228,7 @@ class Traffic:
             soonest, ready = self._next()
             if ready is None:
                 break
-            place = ready.waiting.popleft()
+            place = heapq.heappop(ready.waiting)
             ready.start(place.tokens)
             place.admitted.set_result(None)
             free -= 1
@@ -232,16 +239,16 @@ class Traffic:
             self._timer = asyncio.get_running_loop().call_later(soonest, self._admit)
 
     def _next(self) -> tuple[float | None, Lane | None]:
-        """The lane whose first has waited longest among those that are open, or when one opens."""
+        """The lane whose first is next among those that are open, or when one opens."""
         best: Lane | None = None
         soonest: float | None = None
         for lane in self._lanes.values():
             while lane.waiting and lane.waiting[0].admitted.done():
-                lane.waiting.popleft()  # gave up waiting
+                heapq.heappop(lane.waiting)  # gave up waiting
             if not lane.waiting:
                 continue
             wait = lane.opens_in(lane.waiting[0].tokens)
-            if wait == 0 and (best is None or lane.waiting[0].ticket < best.waiting[0].ticket):
+            if wait == 0 and (best is None or lane.waiting[0] < best.waiting[0]):
                 best = lane
             elif wait:
                 soonest = wait if soonest is None else min(soonest, wait)

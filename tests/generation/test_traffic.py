@@ -53,6 +53,23 @@ def test_calls_start_in_order_and_never_more_than_allowed() -> None:
     _run(body)
 
 
+def test_of_those_that_wait_a_smaller_rank_goes_first() -> None:
+    async def body() -> None:
+        traffic = Traffic(1)
+        lanes = [traffic.lane("here", "a"), traffic.lane("here", "b")]
+        started: list[tuple[int, int]] = []
+
+        async def call(number: int, rank: int) -> None:
+            async with lanes[number % 2].slot(1, rank):
+                started.append((rank, number))
+                await asyncio.sleep(0.001)
+
+        await asyncio.gather(call(0, 0), *(call(number, number % 3) for number in range(1, 12)))
+        assert started == [(0, 0), *sorted((number % 3, number) for number in range(1, 12))]
+
+    _run(body)
+
+
 def test_whoever_gives_up_waiting_leaves_no_gap() -> None:
     async def body() -> None:
         traffic = Traffic(1)
