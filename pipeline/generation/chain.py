@@ -210,6 +210,10 @@ class Chain:
         )
         return sample, failures
 
+    def end_soon(self) -> None:
+        """Let calls that others depend on go first from now on."""
+        self._shared.traffic.ending = True
+
     def hopeless(self) -> ModelUnavailable | None:
         """Why nothing can come of this, if an endpoint never answered for a reason that stays."""
         for health in self._health.values():

@@ -36,6 +36,8 @@ _FAILED: Final = 8
 """Calls in a row that may fail before a cell is given up: enough to sit out a short outage."""
 _LEAST_AHEAD, _MOST_AHEAD = 4, 32
 """Calls of a cell for instructions that are made side by side, at its start and later on."""
+_LINED_UP: Final = 64
+"""Instructions of a cell that wait for room or are asked for, at most."""
 _DROPPED: Final = 4
 """Rows that may be dropped for each one wanted until a cell is given up."""
 _TRIED_AGAIN: Final = 10_000
@@ -51,19 +53,21 @@ async def drive(
     chain: Chain,
     known: Iterable[str],
     quotas: Iterable[CellQuota],
+    rows: int,
     emit: Emit,
     inspect: Inspect | None = None,
 ) -> None:
     """Fill ``quotas``, handing each outcome to ``emit`` as soon as it is there.
 
     Samples plus the ``rows`` of the failures add up to what was asked. A row that failed is tried
-    once more after all others. At most two rows for each permitted call are open at a time, so
-    memory does not grow with the number of rows.
+    once more after all others. At most two rows for each permitted call are open at a time, at the
+    end four, so memory does not grow with the number of rows.
 
     Args:
         chain: Makes the samples.
         known: Instructions that are not to be asked in any cell.
         quotas: What each cell needs, read one by one.
+        rows: How many samples that is in all.
         emit: Takes the outcomes.
         inspect: Marks samples; one that it does not keep is made up for by another.
 
@@ -71,7 +75,7 @@ async def drive(
         ModelUnavailable: An endpoint is of no use; what was emitted before stays good.
         BudgetSpent: The budget allows no further call.
     """
-    run = _Run(chain, frozenset(map(normalized, known)), emit, inspect)
+    run = _Run(chain, frozenset(map(normalized, known)), emit, inspect, rows)
     waiting = iter(quotas)
 
     async def fill_cells() -> None:
@@ -82,10 +86,10 @@ async def drive(
         async with asyncio.TaskGroup() as cells:
             for _ in range(chain.width):
                 cells.create_task(fill_cells())
-        async with asyncio.TaskGroup() as rows:
+        async with asyncio.TaskGroup() as again:
             for cell, origin, instruction in run.failed:
-                await run.room.acquire()
-                rows.create_task(run.grow_row(cell, origin, instruction, last=True))
+                await run.make_room()
+                again.create_task(run.grow_row(cell, origin, instruction, last=True))
     except BaseExceptionGroup as errors:
         leaf = _telling(errors)
         raise leaf from leaf.__cause__
@@ -105,7 +109,9 @@ async def grow(
     """
     chain = Chain(job, access, shared)
     ready: asyncio.Queue[Outcome] = asyncio.Queue(maxsize=2 * job.settings.concurrency)
-    driver = asyncio.create_task(drive(chain, asked_by_experts(job.seed), quotas, ready.put))
+    quotas = list(quotas)
+    rows = sum(quota.count for quota in quotas)
+    driver = asyncio.create_task(drive(chain, asked_by_experts(job.seed), quotas, rows, ready.put))
     try:
         while not driver.done():
             getter = asyncio.create_task(ready.get())
@@ -150,11 +156,23 @@ class _Run:
     known: frozenset[str]
     emit: Emit
     inspect: Inspect | None
+    to_begin: int
     failed: list[tuple[Cell, Origin, str]] = field(default_factory=list)
+    ending: bool = False
     room: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
         self.room = asyncio.Semaphore(2 * self.chain.width)
+
+    async def make_room(self) -> None:
+        """Wait until one more row may begin."""
+        self.to_begin -= 1
+        if not self.ending and self.to_begin <= 2 * self.chain.width:
+            self.ending = True
+            self.chain.end_soon()
+            for _ in range(2 * self.chain.width):
+                self.room.release()
+        await self.room.acquire()
 
     async def grow_row(self, cell: Cell, origin: Origin, instruction: str, *, last: bool) -> bool:
         """Make one sample and give back its room; tell whether the quota lacks one because of it.
@@ -202,34 +220,42 @@ class _CellGrowth:
         self._missing = quota.count
         self._open: set[asyncio.Task[bool]] = set()
         self._next: deque[tuple[Origin, str]] = deque()
+        self._changed = asyncio.Event()
 
     async def fill(self) -> None:
         """Grow the cell's samples, or tell why some are missing."""
+        async with asyncio.TaskGroup() as tasks:
+            beginning = tasks.create_task(self._begin_rows(tasks))
+            trouble = await self._ask_for_all(tasks)
+            while self._open or (self._next and self._missing):
+                await self._change()
+            beginning.cancel()
+        if trouble is not None:
+            await self._run.emit(trouble.losing(self._missing))
+
+    async def _ask_for_all(self, tasks: asyncio.TaskGroup) -> Failure | None:
+        """Ask until every row is made; a failure if the cell is given up before."""
+        per_call = self._run.chain.instructions_per_call
         asked: deque[asyncio.Task[list[str] | Failure]] = deque()
         issued = 0
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                await self._begin_rows(tasks)
-                expected = len(asked) * self._run.chain.instructions_per_call
-                while expected < self._missing and _first_unknown(issued) <= self._done:
-                    asked.append(tasks.create_task(self._ask(issued, self._names(issued))))
-                    issued += 1
-                    expected += self._run.chain.instructions_per_call
-                trouble = self._too_many_dropped()
-                if asked and trouble is None:
-                    trouble = await self._take(await asked.popleft())
-                if trouble is not None:
-                    if self._open:
-                        await asyncio.wait(self._open)
-                    await self._run.emit(trouble.losing(self._missing))
-                    return
-                if asked or (self._next and self._missing):
-                    continue
-                if self._open:
-                    # Only a row that is dropped makes more instructions necessary.
-                    await asyncio.wait(self._open, return_when=asyncio.FIRST_COMPLETED)
-                if not self._missing and not self._open:
-                    return
+        while self._missing or self._open:
+            wanted = min(self._missing, _LINED_UP) - len(self._next)
+            while len(asked) * per_call < wanted and _first_unknown(issued) <= self._done:
+                asked.append(tasks.create_task(self._ask(issued, self._names(issued))))
+                issued += 1
+            trouble = self._too_many_dropped()
+            if trouble is None and asked:
+                trouble = await self._take(await asked.popleft())
+            elif trouble is None:
+                await self._change()
+            if trouble is not None:
+                return trouble
+        return None
+
+    async def _change(self) -> None:
+        """Wait until a row has begun or ended, or more are lined up."""
+        self._changed.clear()
+        await self._changed.wait()
 
     async def _take(self, answer: list[str] | Failure) -> Failure | None:
         """Line up the next call's instructions; a failure if the cell is given up."""
@@ -257,23 +283,28 @@ class _CellGrowth:
         if not new and not made:
             await self._run.emit(trouble)
         self._next.extend((Origin(number, at), text) for at, text in new if at not in made)
+        self._changed.set()
         return None
 
     async def _begin_rows(self, tasks: asyncio.TaskGroup) -> None:
-        """Begin as many rows as are missing, strictly in order."""
-        while self._missing and self._next:
+        """Begin as many rows as are missing, strictly in order, until cancelled."""
+        while True:
+            while not (self._missing and self._next):
+                await self._change()
+            await self._run.make_room()
             origin, text = self._next.popleft()
             self._missing -= 1
-            await self._run.room.acquire()
             row = tasks.create_task(self._run.grow_row(self._quota.cell, origin, text, last=False))
             self._open.add(row)
             row.add_done_callback(self._closed)
+            self._changed.set()
 
     def _closed(self, row: asyncio.Task[bool]) -> None:
         self._open.discard(row)
         if not row.cancelled() and row.exception() is None and row.result():
             self._missing += 1
             self._dropped += 1
+        self._changed.set()
 
     def _too_many_dropped(self) -> Failure | None:
         if self._dropped <= _DROPPED * (self._quota.count + 1):

@@ -21,10 +21,11 @@ from pipeline.generation.traffic import Traffic
 FIRST_WAIT = 0.5
 """Seconds before the first retry of a call."""
 
-RANKS: Final = {"instruction": 0, "evolution": 1, "completion": 2, "judge": 3}
-"""What goes first when calls wait, by stage: what more calls depend on.
-
-So a run ends with single calls, and not with whole chains of which each call is waited for."""
+_USUAL: Final = {"judge": 0}
+"""Which calls go first when calls wait, by stage: those that finish a sample; else in turn."""
+_AT_THE_END: Final = {"instruction": -3, "evolution": -2, "completion": -1, "judge": 0}
+"""When no more rows are to come, those that more calls depend on go first, so that a run ends with
+single calls and not with chains of calls that wait for each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class ChatLLM(AsyncLLM):
             return kept
         account = partial(ledger.bill, stage, self.choice, messages)
         tokens = prompt_bound(messages) // 2 + self.choice.max_tokens // 4
-        rank = RANKS.get(stage, 0)
+        rank = (_AT_THE_END if self._shared.traffic.ending else _USUAL).get(stage, 1)
         reply = await self._open().ask(messages, parameters, account, tokens, rank)
         if cache is not None:
             cache.put(key, reply)

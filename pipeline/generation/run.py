@@ -238,7 +238,8 @@ async def _grow_here(
         chain = Chain(job, work.access, Shared(traffic, ledger, cache))
         try:
             known = asked_by_experts(work.seed)
-            await drive(chain, known, work.planned.quotas(), take, inspect)
+            quotas, rows = work.planned.quotas(), work.planned.rows
+            await drive(chain, known, quotas, rows, take, inspect)
         finally:
             await chain.aclose()
     finally:

@@ -165,12 +165,15 @@ class Lane:
 class Traffic:
     """All calls of a run, at most ``most`` at a time.
 
+    Whoever runs it sets ``ending`` when all that is left has begun.
+
     Belongs to one event loop.
     """
 
     def __init__(self, most: int, clock: Clock = time.monotonic) -> None:
         self.most = most
         self.clock = clock
+        self.ending = False
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._tickets = 0
         self._timer: asyncio.TimerHandle | None = None

@@ -393,7 +393,7 @@ def _driven(settings: GenerationSettings, rows: int, inspect: Inspect) -> list[O
     async def run() -> None:
         chain = Chain(Job(seed, settings, "run"), ACCESS, shared_for(settings))
         quotas = plan(seed, settings, [], rows).quotas()
-        await drive(chain, asked_by_experts(seed), quotas, take, inspect)
+        await drive(chain, asked_by_experts(seed), quotas, rows, take, inspect)
         await chain.aclose()
 
     asyncio.run(run())
