@@ -245,7 +245,10 @@ def generate(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Grow samples from the seed; the same command again adds only what is missing."""
+    """Grow samples from the seed.
+
+    The same command again adds only what is missing, and goes on where it was interrupted.
+    """
     settings = _settings(project)
     store = open_store(settings)
     require_project(store)

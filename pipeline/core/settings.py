@@ -25,7 +25,8 @@ class Settings:
         hub: Base URL of the Hub.
         api_key: Sent to the ``base_url`` of a model, never to the Hub.
         api_hosts: Where ``api_key`` may be sent: ``host``, or ``host:port`` for that port alone.
-        work_dir: Where the annotate Space keeps its journal.
+        work_dir: Working files of projects on the Hub: votes not yet there, answers that were paid
+            for.
         on_space: Running as a Hugging Face Space, so visitors sign in for themselves.
     """
 

@@ -165,6 +165,13 @@ class Chain:
         llm = self._writing.llm
         return isinstance(llm, StandIn) or llm.knows(messages, **_sampling(self._writing.choice))
 
+    def forget_written(self, cell: Cell, number: int, avoid: Sequence[str]) -> None:
+        """Let another run make this call of ``write`` anew, because its answer was of no use."""
+        task = self._task(WriteInstructions, self._writing)
+        messages = task.format_input(self._written_row(cell, number, avoid))
+        if isinstance(self._writing.llm, ChatLLM):
+            self._writing.llm.forget(messages, **_sampling(self._writing.choice))
+
     async def answer(
         self, cell: Cell, origin: Origin, instruction: str
     ) -> tuple[Sample | None, list[Failure]]:

@@ -216,7 +216,9 @@ class _CellGrowth:
         self._named: deque[str] = deque(quota.others[-AVOIDED:], maxlen=AVOIDED)
         self._unnamed: deque[list[str]] = deque()
         self._done = 0
-        self._fruitless = self._failed = self._dropped = 0
+        self._failed = self._dropped = 0
+        self._fruitless: list[tuple[int, list[str]]] = []
+        self._avoided: dict[int, list[str]] = {}
         self._missing = quota.count
         self._open: set[asyncio.Task[bool]] = set()
         self._next: deque[tuple[Origin, str]] = deque()
@@ -241,7 +243,8 @@ class _CellGrowth:
         while self._missing or self._open:
             wanted = min(self._missing, _LINED_UP) - len(self._next)
             while len(asked) * per_call < wanted and _first_unknown(issued) <= self._done:
-                asked.append(tasks.create_task(self._ask(issued, self._names(issued))))
+                self._avoided[issued] = self._names(issued)
+                asked.append(tasks.create_task(self._ask(issued, self._avoided[issued])))
                 issued += 1
             trouble = self._too_many_dropped()
             if trouble is None and asked:
@@ -269,6 +272,7 @@ class _CellGrowth:
                 new.append((position, text))
         self._done += 1
         self._unnamed.append([text for _, text in new])
+        avoid = self._avoided.pop(number)
         cell = self._quota.cell
         if isinstance(answer, Failure):
             trouble = answer
@@ -277,8 +281,15 @@ class _CellGrowth:
             reason = f"{self._run.chain.writer} only repeated instructions that exist already."
             trouble = Failure(cell, "instruction", "duplicate", reason)
             self._failed = 0
-            self._fruitless = 0 if new or made else self._fruitless + 1
-        if self._fruitless >= _FRUITLESS or self._failed >= _FAILED:
+            if new or made:
+                self._fruitless.clear()
+            else:
+                self._fruitless.append((number, avoid))
+        if len(self._fruitless) >= _FRUITLESS:
+            for useless in self._fruitless:  # another run may have more luck
+                self._run.chain.forget_written(cell, *useless)
+            return trouble
+        if self._failed >= _FAILED:
             return trouble
         if not new and not made:
             await self._run.emit(trouble)

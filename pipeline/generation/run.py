@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import sqlite3
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -122,7 +123,7 @@ def generate(
     if budget is not None:
         Ledger(budget, settings.all_models())  # refuses a price that is unknown
     require_project(store)
-    with _alone(work, store.name), _inspector(seed, settings, work) as inspector:
+    with _told(work), _alone(work, store.name), _inspector(seed, settings, work) as inspector:
         existing = inspector.remember_all(read_samples(store))
         planned = plan(seed, settings, existing, rows, after)
         if planned.rows and inspector.knows_more():
@@ -289,6 +290,18 @@ async def _grow_on_ray(
                 await take(kept)
     if limit:
         raise BudgetSpent(limit, "The same command with another budget goes on.")
+
+
+@contextmanager
+def _told(work: Path) -> Iterator[None]:
+    """Say what it means that a working file cannot be used."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreUnavailable(
+            f"The working files in {work} cannot be used: {error}.",
+            "Make room on the disk, and run the same command again.",
+        ) from error
 
 
 @contextmanager

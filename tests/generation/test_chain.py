@@ -383,6 +383,20 @@ def test_a_row_that_failed_is_tried_again_after_all_others(server: LlmServer) ->
     assert (len(samples), failures) == (40, [])
 
 
+def test_a_model_that_only_repeated_itself_is_asked_anew_by_the_next_run(
+    server: LlmServer, tmp_path: Path
+) -> None:
+    settings = settings_for(server.url)
+    cache = CallCache(tmp_path / "calls.sqlite")
+    server.script = lambda r: '["Ever the same?"]' if r.wanted else reply(r)
+    first, failures = _grown(settings, 16, shared=shared_for(settings, cache=cache))
+    assert (len(first), sum(f.rows for f in failures)) == (4, 12)
+    server.script = reply
+    rest, failures = _grown(settings, 16, existing=first, shared=shared_for(settings, cache=cache))
+    assert (len(rest), failures) == (12, [])
+    cache.close()
+
+
 def _driven(settings: GenerationSettings, rows: int, inspect: Inspect) -> list[Outcome]:
     seed = a_seed()
     taken: list[Outcome] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -495,6 +496,24 @@ def test_a_cache_that_cannot_be_written_stops_the_run(
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnavailable, match="SEEDBED_WORK_DIR"):
         _run(store, 20, settings_for(server.url), work=tmp_path / "file" / "below")
+
+
+def test_an_index_that_cannot_be_written_stops_the_run_with_what_to_do(
+    store: Flaky, server: LlmServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.generation.quality import Inspector
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Inspector, "inspect", full)
+    with pytest.raises(StoreUnavailable, match=r"disk is full.*Make room"):
+        _run(store, 20, settings_for(server.url))
+    monkeypatch.undo()
+    paid = len(server.requests)
+    record = _run(store, 20, settings_for(server.url))
+    assert (record.samples, len(server.requests)) == (20, paid + record.calls)
+    assert record.cached > 0
 
 
 def test_secrets_are_in_no_file_of_a_run(store: Flaky, folder: Path, server: LlmServer) -> None:
