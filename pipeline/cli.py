@@ -7,6 +7,7 @@ line that says why and what to do next.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import signal
@@ -255,6 +256,8 @@ def generate(
     chosen = _chosen(load_project(store).generation, model or [], base_url, judge)
     if concurrency is not None:
         chosen = chosen.model_copy(update={"concurrency": concurrency})
+    if budget is not None and not math.isfinite(budget):
+        raise InvalidInput(f"A budget of {budget} is no sum.", "Give dollars, such as 2.50.")
     asked = _Asked(chosen, rows or chosen.rows, base_url, budget, _round(store, number), ray)
     if dry_run:
         expected = _estimate(store, settings, asked)
@@ -262,6 +265,11 @@ def generate(
             print_json(asdict(expected))
         else:
             show_estimate(store.name, expected)
+        if expected.rows and not expected.sampled and expected.failures:
+            raise ModelUnavailable(
+                f"No sample could be made while trying: {expected.failures[0]}",
+                "Correct that and run the same command again.",
+            )
         return
     record = _generate(store, settings, asked, quiet=as_json)
     if as_json:
@@ -511,6 +519,7 @@ def _estimate(store: Store, settings: Settings, asked: _Asked) -> Estimate:
         _access(settings, asked.base_url),
         rows=asked.rows,
         work=work_folder(store, settings),
+        budget=asked.budget,
         after=asked.after,
     )
 

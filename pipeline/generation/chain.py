@@ -165,12 +165,17 @@ class Chain:
         llm = self._writing.llm
         return isinstance(llm, StandIn) or llm.knows(messages, **_sampling(self._writing.choice))
 
+    def sample_id(self, cell: Cell, instruction: str) -> str:
+        """The id of the sample that an instruction becomes: the same for the same lineage."""
+        return stable_id(
+            "instruction", cell.topic, cell.perspective, instruction, self._fingerprint
+        )
+
     def forget_written(self, cell: Cell, number: int, avoid: Sequence[str]) -> None:
         """Let another run make this call of ``write`` anew, because its answer was of no use."""
         task = self._task(WriteInstructions, self._writing)
         messages = task.format_input(self._written_row(cell, number, avoid))
-        if isinstance(self._writing.llm, ChatLLM):
-            self._writing.llm.forget(messages, **_sampling(self._writing.choice))
+        self._forget(self._writing, messages, _sampling(self._writing.choice))
 
     async def answer(
         self, cell: Cell, origin: Origin, instruction: str
@@ -186,9 +191,7 @@ class Chain:
         """
         failures: list[Failure] = []
         instruction, lineage = await self._evolve(cell, instruction, failures)
-        sample_id = stable_id(
-            "instruction", cell.topic, cell.perspective, instruction, self._fingerprint
-        )
+        sample_id = self.sample_id(cell, instruction)
         completions = await self._complete_all(cell, instruction, sample_id, failures)
         if not completions:
             first_failure, *others = failures
@@ -396,21 +399,31 @@ class Chain:
         messages = task.format_input(row)
         output = await self._call(model, messages, parameters, stage)
         try:
-            return {**task.format_output(output["text"], row), **output}
+            found = {**task.format_output(output["text"], row), **output}
         except Unreadable as error:
             again = prompting.mend_messages(messages, output["text"], str(error))
+        else:
+            if found.get("completion", "") is None:
+                self._forget(model, messages, parameters)
+            return found
         output = await self._call(model, again, parameters, stage)
         try:
             return {**task.format_output(output["text"], row), **output}
         except Unreadable as error:
-            if isinstance(model.llm, ChatLLM):
-                model.llm.forget(messages, **parameters)
-                model.llm.forget(again, **parameters)
+            self._forget(model, messages, parameters)
+            self._forget(model, again, parameters)
             raise CallFailed(
                 "unreadable",
                 f"{model.choice.model} twice gave a reply that cannot be read: {error}.",
                 "Choose a model that follows instructions better for this step.",
             ) from error
+
+    def _forget(
+        self, model: _Model, messages: prompting.Messages, parameters: dict[str, Any]
+    ) -> None:
+        """Let another run ask again, because the answer was of no use."""
+        if isinstance(model.llm, ChatLLM):
+            model.llm.forget(messages, **parameters)
 
     async def _call(
         self,
@@ -474,7 +487,8 @@ class Chain:
 
     def _round(self, index: int) -> int:
         """How many times the model of completion ``index`` is asked the same before it."""
-        return index // len(self._settings.models)
+        choices = [self._settings.for_completion(before) for before in range(index + 1)]
+        return choices[:-1].count(choices[-1])
 
 
 def _require_language_models(settings: GenerationSettings) -> None:

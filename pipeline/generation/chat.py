@@ -50,6 +50,8 @@ _RETRIES: Final[dict[Kind, int]] = {
     "empty": 1,
 }
 """Retries by kind; none for the rest. Nobody shall wait long to hear that no server is there."""
+_MOST_TOKENS: Final = 2**40
+"""No answer takes so many; a server that says so has not counted."""
 _LONGEST_TOLD: Final = 300
 """Characters of a server's own words that are passed on."""
 
@@ -310,7 +312,7 @@ def _message(content: bytes) -> str:
 
 
 def _count(value: object) -> int | None:
-    usable = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    usable = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS
     return int(value) if usable and isinstance(value, int) else None
 
 
@@ -323,7 +325,7 @@ def _retry_after(response: httpx2.Response) -> float | None:
         pass
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -90,6 +90,7 @@ def estimate(
     *,
     rows: int,
     work: Path,
+    budget: float | None = None,
     after: Round | None = None,
 ) -> Estimate:
     """Try a few samples and tell what growing the project to ``rows`` would take.
@@ -104,7 +105,7 @@ def estimate(
     try:
         if not planned.rows:
             return Estimate(0)
-        return asyncio.run(_estimate(seed, settings, access, work, after, planned))
+        return asyncio.run(_estimate(seed, settings, access, work, budget, after, planned))
     finally:
         planned.known.close()
 
@@ -114,6 +115,7 @@ async def _estimate(
     settings: GenerationSettings,
     access: ModelAccess,
     work: Path,
+    budget: float | None,
     after: Round | None,
     planned: Plan,
 ) -> Estimate:
@@ -127,13 +129,14 @@ async def _estimate(
     job = Job(seed, settings, "estimate", after)
 
     async def attempt(quota: CellQuota) -> tuple[Ledger, bool, list[str]]:
-        ledger = Ledger()
+        ledger = Ledger(None if budget is None else budget / len(quotas), settings.all_models())
         outcomes = [o async for o in grow(job, [quota], access, Shared(traffic, ledger, cache))]
         made = any(isinstance(outcome, Sample) for outcome in outcomes)
         return ledger, made, [o.reason for o in outcomes if not isinstance(o, Sample)]
 
+    quotas = _some(planned)
     try:
-        tries = await asyncio.gather(*(attempt(quota) for quota in _some(planned)))
+        tries = await asyncio.gather(*(attempt(quota) for quota in quotas))
     finally:
         cache.close()
     ledgers = [ledger for ledger, _, _ in tries]

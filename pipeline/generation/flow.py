@@ -89,7 +89,7 @@ async def drive(
         async with asyncio.TaskGroup() as again:
             for cell, origin, instruction in run.failed:
                 await run.make_room()
-                again.create_task(run.grow_row(cell, origin, instruction, last=True))
+                again.create_task(run.grow_row(cell, origin, instruction, set(), last=True))
     except BaseExceptionGroup as errors:
         leaf = _telling(errors)
         raise leaf from leaf.__cause__
@@ -174,8 +174,12 @@ class _Run:
                 self.room.release()
         await self.room.acquire()
 
-    async def grow_row(self, cell: Cell, origin: Origin, instruction: str, *, last: bool) -> bool:
+    async def grow_row(
+        self, cell: Cell, origin: Origin, instruction: str, ids: set[str], *, last: bool
+    ) -> bool:
         """Make one sample and give back its room; tell whether the quota lacks one because of it.
+
+        ``ids`` are those of the cell's samples.
 
         A row that failed does not lack: it is tried again when all others are done.
         """
@@ -183,7 +187,14 @@ class _Run:
             sample, failures = await self.chain.answer(cell, origin, instruction)
             if sample is None and not last and len(self.failed) < _TRIED_AGAIN:
                 self.failed.append((cell, origin, instruction))
-                return False
+                failures = [failure.losing(0) for failure in failures]
+            elif sample is not None and sample.sample_id in ids:
+                # Two instructions were rewritten into one.
+                reason = f"{self.chain.writer} rewrote two questions into the same one."
+                await self.emit(Failure(cell, "evolution", "duplicate", reason, rows=int(last)))
+                return True
+            elif sample is not None:
+                ids.add(sample.sample_id)
             dropped: tuple[str, ...] = ()
             if sample is not None and self.inspect is not None:
                 sample, dropped = self.inspect(sample)
@@ -223,6 +234,8 @@ class _CellGrowth:
         self._open: set[asyncio.Task[bool]] = set()
         self._next: deque[tuple[Origin, str]] = deque()
         self._changed = asyncio.Event()
+        made = (text for rows in quota.made.values() for text in rows.values())
+        self._ids = {run.chain.sample_id(quota.cell, text) for text in made}
 
     async def fill(self) -> None:
         """Grow the cell's samples, or tell why some are missing."""
@@ -305,7 +318,9 @@ class _CellGrowth:
             await self._run.make_room()
             origin, text = self._next.popleft()
             self._missing -= 1
-            row = tasks.create_task(self._run.grow_row(self._quota.cell, origin, text, last=False))
+            row = tasks.create_task(
+                self._run.grow_row(self._quota.cell, origin, text, self._ids, last=False)
+            )
             self._open.add(row)
             row.add_done_callback(self._closed)
             self._changed.set()
@@ -318,7 +333,9 @@ class _CellGrowth:
         self._changed.set()
 
     def _too_many_dropped(self) -> Failure | None:
-        if self._dropped <= _DROPPED * (self._quota.count + 1):
+        # What earlier runs dropped is dropped again on the way to what is missing now.
+        made = sum(map(len, self._quota.made.values()))
+        if self._dropped <= _DROPPED * (self._quota.count + made + 1):
             return None
         reason = "Nearly everything that is grown here carries a mark that the settings drop."
         return Failure(self._quota.cell, "quality", "given up", reason)

@@ -17,8 +17,6 @@ from pipeline.core.errors import BudgetSpent, InvalidInput
 from pipeline.core.schema import STAND_INS, ModelChoice
 from pipeline.generation.cache import Reply
 
-_BYTES_PER_TOKEN: Final = 2
-"""No usual tokenizer needs more tokens than half the bytes of real text; the rest is reserve."""
 _PER_MESSAGE: Final = 16
 """Tokens that a chat template adds to each message, at most."""
 _MILLION: Final = 1_000_000
@@ -226,16 +224,14 @@ class Ledger:
 
 
 def prompt_bound(messages: Sequence[Mapping[str, str]]) -> int:
-    """Tokens that ``messages`` take at most, estimated from their bytes."""
-    return sum(
-        _PER_MESSAGE + len(message["content"].encode()) // _BYTES_PER_TOKEN for message in messages
-    )
+    """Tokens that ``messages`` take at most: no tokenizer makes more than one of a byte."""
+    return sum(_PER_MESSAGE + len(message["content"].encode()) for message in messages)
 
 
 def unpriced(models: Collection[ModelChoice]) -> list[str]:
     """The models whose price is unknown."""
-    known = {choice.model for choice in models if None not in (choice.price_in, choice.price_out)}
-    return sorted({choice.model for choice in models} - known - set(STAND_INS))
+    unknown = {choice.model for choice in models if None in (choice.price_in, choice.price_out)}
+    return sorted(unknown - set(STAND_INS))
 
 
 def _price(choice: ModelChoice, tokens_in: int, tokens_out: int) -> float | None:

@@ -145,7 +145,7 @@ class ChatLLM(AsyncLLM):
             ledger.from_cache(stage, self.choice, kept)
             return kept
         account = partial(ledger.bill, stage, self.choice, messages)
-        tokens = prompt_bound(messages) // 2 + self.choice.max_tokens // 4
+        tokens = prompt_bound(messages) // 4 + self.choice.max_tokens // 4
         rank = (_AT_THE_END if self._shared.traffic.ending else _USUAL).get(stage, 1)
         reply = await self._open().ask(messages, parameters, account, tokens, rank)
         if cache is not None:

@@ -300,7 +300,7 @@ def _told(work: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise StoreUnavailable(
             f"The working files in {work} cannot be used: {error}.",
-            "Make room on the disk, and run the same command again.",
+            "Make room on the disk, or remove instructions.sqlite there, which is made anew.",
         ) from error
 
 
@@ -391,12 +391,13 @@ class _Saver:
         Raises:
             NotAllowed: The project may no longer be written; more calls would be wasted.
         """
-        if self._running is not None and (
-            self._running.done() or self._writer.held >= 2 * MOST_HELD
-        ):
-            running, self._running = self._running, None
+        if self._running is not None and self._writer.held >= 2 * MOST_HELD:
+            await asyncio.wait({self._running})
+        # Whoever comes first here takes the result; nothing is awaited until the next has begun.
+        if self._running is not None and self._running.done():
+            over, self._running = self._running, None
             try:
-                await running
+                over.result()
             except StoreUnavailable as error:
                 _log.warning("%s It is tried again; generation goes on.", error.problem)
         if self._running is None and self._writer.due():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -74,16 +75,11 @@ class _Waiting:
 class Lane:
     """The way to one model at one endpoint; made by ``Traffic.lane``."""
 
-    def __init__(
-        self,
-        traffic: Traffic,
-        requests_per_minute: int | None,
-        tokens_per_minute: int | None,
-    ) -> None:
+    def __init__(self, traffic: Traffic) -> None:
         self._traffic = traffic
         self._clock = traffic.clock
-        self._requests = _Bucket(requests_per_minute, self._clock) if requests_per_minute else None
-        self._tokens = _Bucket(tokens_per_minute, self._clock) if tokens_per_minute else None
+        self._requests: _Bucket | None = None
+        self._tokens: _Bucket | None = None
         self._limit = self._edge = float(traffic.most)
         self._refused_share = 0.0
         self._refused_at = self._shrunk_at = float("-inf")
@@ -96,6 +92,17 @@ class Lane:
     def limit(self) -> int:
         """Calls that may be under way now."""
         return max(1, int(self._limit))
+
+    def restrict(self, requests_per_minute: int | None, tokens_per_minute: int | None) -> None:
+        """Keep to these limits too."""
+        if requests_per_minute:
+            had = self._requests.per_minute if self._requests else math.inf
+            if requests_per_minute < had:
+                self._requests = _Bucket(requests_per_minute, self._clock)
+        if tokens_per_minute:
+            had = self._tokens.per_minute if self._tokens else math.inf
+            if tokens_per_minute < had:
+                self._tokens = _Bucket(tokens_per_minute, self._clock)
 
     def held_for(self) -> float:
         """Seconds for which the endpoint asked to be left alone."""
@@ -200,10 +207,12 @@ class Traffic:
         requests_per_minute: int | None = None,
         tokens_per_minute: int | None = None,
     ) -> Lane:
-        """The lane to ``model`` at ``endpoint``; the limits of whoever asks first hold."""
+        """The lane to ``model`` at ``endpoint``; of several limits the strictest holds."""
         if (endpoint, model) not in self._lanes:
-            self._lanes[endpoint, model] = Lane(self, requests_per_minute, tokens_per_minute)
-        return self._lanes[endpoint, model]
+            self._lanes[endpoint, model] = Lane(self)
+        lane = self._lanes[endpoint, model]
+        lane.restrict(requests_per_minute, tokens_per_minute)
+        return lane
 
     async def admission(self, lane: Lane, tokens: int, rank: int) -> None:
         """Wait for a place; whoever got one has to give it back by ``left``."""

@@ -380,7 +380,8 @@ def test_a_row_that_failed_is_tried_again_after_all_others(server: LlmServer) ->
 
     server.fail(Fault(status=400, message="not now", when=at_first))
     samples, failures = _grown(settings_for(server.url), 40)
-    assert (len(samples), failures) == (40, [])
+    assert len(samples) == 40
+    assert {failure.rows for failure in failures} == {0}
 
 
 def test_a_model_that_only_repeated_itself_is_asked_anew_by_the_next_run(
@@ -394,6 +395,46 @@ def test_a_model_that_only_repeated_itself_is_asked_anew_by_the_next_run(
     server.script = reply
     rest, failures = _grown(settings, 16, existing=first, shared=shared_for(settings, cache=cache))
     assert (len(rest), failures) == (12, [])
+    cache.close()
+
+
+def test_two_instructions_rewritten_into_one_are_one_sample(server: LlmServer) -> None:
+    def script(request: Received) -> str | None:
+        if "<question>" in request.asked:
+            number = int(re.findall(r"Question (\d+)", request.asked)[-1])
+            return f"Which deeper question {number // 2} about clay needs an answer?"
+        return reply(request)
+
+    server.script = script
+    settings = settings_for(server.url, evolve_instructions=1)
+    samples, failures = _grown(settings, 16)
+    assert len({sample.sample_id for sample in samples}) == len(samples) == 16
+    assert {(f.stage, f.kind, f.rows) for f in failures} == {("evolution", "duplicate", 0)}
+    more, _ = _grown(settings, 24, existing=samples)
+    assert len({sample.sample_id for sample in (*samples, *more)}) == 24
+
+
+def test_a_model_named_twice_is_asked_with_different_parameters(server: LlmServer) -> None:
+    choice = ModelChoice(model="a/one", base_url=server.url)
+    settings = GenerationSettings(models=[choice, choice], completions=2)
+    samples, failures = _grown(settings, 4)
+    assert failures == []
+    assert len({request.digest for request in server.requests}) == len(server.requests)
+    for sample in samples:
+        assert [json.loads(c.parameters).get("seed") for c in sample.completions] == [None, 1]
+
+
+def test_thinking_without_an_answer_is_asked_for_again_by_the_next_run(
+    server: LlmServer, tmp_path: Path
+) -> None:
+    settings = settings_for(server.url, "a/one", completions=1)
+    cache = CallCache(tmp_path / "calls.sqlite")
+    server.script = lambda r: reply(r) if r.wanted else "<think>Hmm, what now"
+    first, failures = _grown(settings, 4, shared=shared_for(settings, cache=cache))
+    assert (first, sum(f.rows for f in failures)) == ([], 4)
+    server.script = reply
+    second, failures = _grown(settings, 4, shared=shared_for(settings, cache=cache))
+    assert (len(second), failures) == (4, [])
     cache.close()
 
 

@@ -71,9 +71,8 @@ def test_the_run_falls_within_what_was_expected(store: FolderStore, server: LlmS
     assert record.cost is not None
     assert expected.cost is not None
     assert expected.cost.low <= record.cost + expected.spent <= expected.cost.high
-    assert expected.seconds.low <= record.seconds * 1.2
-    # Ten at a time, four answers of 0.05 s each for a sample.
-    assert expected.seconds.low < 200 * 3.25 * 0.05 / 10 * 3
+    # Ten at a time, four answers of 0.05 s at least for a sample.
+    assert 200 * 3.25 * 0.05 / 10 * 0.8 < expected.seconds.low < expected.seconds.high
 
 
 def test_trying_again_costs_nothing_and_says_the_same(

@@ -41,6 +41,8 @@ def test_an_unknown_price_is_not_free() -> None:
     asyncio.run(_call(ledger, PRICED, 1_000, 0))
     assert ledger.cost == pytest.approx(0.001)
     assert unpriced([UNKNOWN, PRICED, FREE, ModelChoice(model=STAND_INS[0])]) == ["b/two"]
+    again = ModelChoice(model="a/one", temperature=0.1)
+    assert unpriced([PRICED, again]) == ["a/one"]
 
 
 def test_a_price_of_zero_is_known() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 import sqlite3
 import subprocess
@@ -39,7 +41,7 @@ from tests.factories import a_seed
 from tests.generation.conftest import settings_for
 from tests.hub_server import Fault as HubFault
 from tests.hub_server import HubServer
-from tests.llm_server import Fault, Latency, LlmServer
+from tests.llm_server import Fault, Latency, LlmServer, Received, reply
 
 ACCESS = ModelAccess()
 STAND_IN = GenerationSettings()
@@ -147,7 +149,8 @@ def test_the_summary_counts_what_failed_and_why(store: Flaky, server: LlmServer)
     record = _run(store, 4, settings_for(server.url, instructions_per_call=1))
     assert (record.samples, record.missing, record.incomplete) == (0, 4, 0)
     by_kind = {(f.stage, f.kind): f.count for f in record.failures}
-    assert by_kind == {("completion", "rejected"): 4, ("completion", "empty"): 4}
+    # Each row was tried twice.
+    assert by_kind == {("completion", "rejected"): 8, ("completion", "empty"): 8}
     assert all(f.example.endswith(".") for f in record.failures)
     server.heal()
     server.fail(Fault(text="", when=lambda r: r.model == "b/two" and not r.wanted))
@@ -514,6 +517,64 @@ def test_an_index_that_cannot_be_written_stops_the_run_with_what_to_do(
     record = _run(store, 20, settings_for(server.url))
     assert (record.samples, len(server.requests)) == (20, paid + record.calls)
     assert record.cached > 0
+
+
+def test_what_was_dropped_before_does_not_keep_a_run_from_adding_more(
+    store: Flaky, server: LlmServer
+) -> None:
+    def script(request: Received) -> str | None:
+        number = re.findall(r"Question (\d+)", request.asked)
+        tenth = not request.wanted and int(number[-1]) % 10 == 0
+        return "No." if tenth else reply(request)
+
+    server.script = script
+    quality = {"drop": ["too_short"], "minhash_similarity": None}
+    settings = settings_for(server.url, "a/one", completions=1, quality=quality)
+    one_cell = a_seed().model_copy(update={"topics": ["Clay"], "perspectives": ["Beginner"]})
+    for rows in (100, 101, 110):
+        record = _run(store, rows, settings, one_cell)
+        assert (record.missing, len(list(read_samples(store)))) == (0, rows)
+    assert record.dropped["too_short"] > 8
+    assert len({call.digest for call in server.calls}) == len(server.calls)
+
+
+def test_commits_go_one_at_a_time_however_many_wait_for_them(
+    store: Flaky, server: LlmServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "MOST_HELD", 20)
+    monkeypatch.setattr(shards, "MOST_HELD", 20)
+    whole = Flaky.commit
+    under_way, most, count = 0, 0, 0
+
+    def slow(self: Flaky, files: Mapping[str, bytes], **options: Any) -> None:  # noqa: ANN401
+        nonlocal under_way, most, count
+        under_way, count = under_way + 1, count + 1
+        most = max(most, under_way)
+        time.sleep(0.1)
+        try:
+            if count % 3 == 1:
+                raise StoreUnavailable("Away.", "Later.")
+            whole(self, files, **options)
+        finally:
+            under_way -= 1
+
+    monkeypatch.setattr(Flaky, "commit", slow)
+    monkeypatch.setattr(shards, "_LAST_WAITS", (0.01,) * 9)
+    record = _run(store, 400, settings_for(server.url, "a/one", completions=1, concurrency=64))
+    assert record.samples == len(list(read_samples(store))) == 400
+    assert most == 1
+
+
+def test_odd_figures_of_a_server_harm_no_row(store: Flaky, server: LlmServer) -> None:
+    choices = [{"message": {"content": "It depends on the weather."}, "finish_reason": "stop"}]
+    usage = {"prompt_tokens": 10**20, "completion_tokens": 1}
+    body = json.dumps({"choices": choices, "usage": usage}).encode()
+    server.fail(Fault(body=body, when=lambda r: not r.wanted))
+    late = "Tue, 15 Nov 1994 12:45:26 +99999999999999"
+    server.fail(Fault(status=429, retry_after=late, first=1))
+    record = _run(store, 4, settings_for(server.url, "a/one", completions=1))
+    assert (record.samples, record.missing) == (4, 0)
+    assert len(list(read_samples(store))) == 4
 
 
 def test_secrets_are_in_no_file_of_a_run(store: Flaky, folder: Path, server: LlmServer) -> None:
