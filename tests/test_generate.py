@@ -154,6 +154,20 @@ def test_a_run_into_a_hub_dataset_keeps_its_answers_on_this_machine(
     assert list((tmp_path / "work").rglob("calls.sqlite"))
 
 
+def test_many_calls_at_once_are_no_trouble_where_few_files_may_be_open(
+    project: Path, server: LlmServer
+) -> None:
+    server.latency = Latency(1.0)
+    words = ["-m", "pipeline", "generate", str(project), "--rows", "300", "--concurrency", "400"]
+    command = " ".join(["ulimit -Sn 100;", sys.executable, *words])
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "300 samples added" in done.stdout
+    assert server.most_in_flight > 100
+
+
 @pytest.mark.parametrize(
     ("words", "read"),
     [

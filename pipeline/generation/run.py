@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_OTHER_FILES: Final = 256
+"""Open files besides one connection for each call."""
 _SHOWN_EVERY: Final = 0.2
 """Seconds between two reports of progress."""
 
@@ -123,6 +125,7 @@ def generate(
     if budget is not None:
         Ledger(budget, settings.all_models())  # refuses a price that is unknown
     require_project(store)
+    _allow_connections(settings.concurrency)
     with _told(work), _alone(work, store.name), _inspector(seed, settings, work) as inspector:
         existing = inspector.remember_all(read_samples(store))
         planned = plan(seed, settings, existing, rows, after)
@@ -292,6 +295,19 @@ async def _grow_on_ray(
         raise BudgetSpent(limit, "The same command with another budget goes on.")
 
 
+def _allow_connections(most: int) -> None:
+    """Raise this process's own limit of open files, as far as it may, to one for each call."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))
+
+
 @contextmanager
 def _told(work: Path) -> Iterator[None]:
     """Say what it means that a working file cannot be used."""
@@ -301,6 +317,11 @@ def _told(work: Path) -> Iterator[None]:
         raise StoreUnavailable(
             f"The working files in {work} cannot be used: {error}.",
             "Make room on the disk, or remove instructions.sqlite there, which is made anew.",
+        ) from error
+    except OSError as error:
+        raise StoreUnavailable(
+            f"This machine cannot go on: {error.strerror or error}.",
+            "Make room, or lower the concurrency; the same command goes on from there.",
         ) from error
 
 
