@@ -115,6 +115,8 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     quiet_libraries()
     signal.signal(signal.SIGTERM, _stop)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, _stop)  # the terminal was closed
     try:
         app(_words(sys.argv[1:]))
     except SeedbedError as error:
@@ -258,7 +260,9 @@ def generate(
         chosen = chosen.model_copy(update={"concurrency": concurrency})
     if budget is not None and not math.isfinite(budget):
         raise InvalidInput(f"A budget of {budget} is no sum.", "Give dollars, such as 2.50.")
-    asked = _Asked(chosen, rows or chosen.rows, base_url, budget, _round(store, number), ray)
+    asked = _Asked(
+        chosen, rows or chosen.rows, base_url, budget, _round(store, number, dry_run), ray
+    )
     if dry_run:
         expected = _estimate(store, settings, asked)
         if as_json:
@@ -474,7 +478,8 @@ def _chosen(
     settings: GenerationSettings, names: list[str], base_url: str | None, judge: str | None
 ) -> GenerationSettings:
     """The project's settings with the models of the command line, if any."""
-    known = {choice.model: choice for choice in reversed(settings.all_models())}
+    named = [*settings.all_models(), *settings.models]
+    known = {choice.model: choice for choice in reversed(named)}
 
     def choice(name: str) -> ModelChoice:
         try:
@@ -501,11 +506,14 @@ def _chosen(
     return settings.model_copy(update=changes)
 
 
-def _round(store: Store, number: int | None) -> Round | None:
+def _round(store: Store, number: int | None, dry_run: bool) -> Round | None:
+    """The round as it was frozen; a trial looks at what it would build on and freezes nothing."""
     if number is None:
         return None
-    from pipeline.curation.rounds import open_round  # noqa: PLC0415 - slow import
+    from pipeline.curation.rounds import make_round, open_round, round_numbers  # noqa: PLC0415
 
+    if dry_run and number not in round_numbers(store):
+        return make_round(store, number)
     return open_round(store, number)
 
 

@@ -115,6 +115,16 @@ def test_rounds_build_on_votes_and_are_frozen(project: Path) -> None:
     assert "round" in run("generate", project, "--round", 5, code=1).stderr
 
 
+def test_a_trial_of_a_round_freezes_nothing(project: Path) -> None:
+    store = FolderStore(project)
+    run("generate", project, "--rows", 2)
+    votes = [thumb(sample, 0, True).model_dump_json() for sample in read_samples(store)]
+    path = "feedback/2026/01/02/test-000000.jsonl"
+    store.commit({path: ("\n".join(votes) + "\n").encode()}, message="Votes")
+    assert "samples to add" in run("generate", project, "--round", 2, "--dry-run").stdout
+    assert store.files("rounds") == []
+
+
 def test_a_killed_run_goes_on_by_the_same_command(project: Path, server: LlmServer) -> None:
     server.latency = Latency(0.05)
     command = [sys.executable, "-m", "pipeline", "generate", str(project), "--rows", "60"]

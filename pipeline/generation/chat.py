@@ -50,6 +50,8 @@ _RETRIES: Final[dict[Kind, int]] = {
     "empty": 1,
 }
 """Retries by kind; none for the rest. Nobody shall wait long to hear that no server is there."""
+_AWAY: Final = 10
+"""Retries of a server that cannot be reached though it has answered: some minutes, to restart."""
 _MOST_TOKENS: Final = 2**40
 """No answer takes so many; a server that says so has not counted."""
 _LONGEST_TOLD: Final = 300
@@ -105,6 +107,7 @@ class ChatClient:
         self._endpoint = endpoint
         self._patience = patience
         self._lane = lane
+        self._answered = False
         headers = {"User-Agent": "seedbed"}
         if endpoint.key is not None:
             headers["Authorization"] = f"Bearer {endpoint.key}"
@@ -140,7 +143,8 @@ class ChatClient:
                 async with account() as bill, self._lane.slot(tokens, rank):
                     return await self._attempt(body, bill, tokens)
             except CallFailed as error:
-                if attempt >= _RETRIES.get(error.kind, 0):
+                away = error.kind == "unreachable" and self._answered
+                if attempt >= (_AWAY if away else _RETRIES.get(error.kind, 0)):
                     raise
                 asked = error.retry_after or 0.0
                 if asked > self._patience.longest_asked:
@@ -164,6 +168,7 @@ class ChatClient:
             if error.retry_after is not None:
                 self._lane.hold(min(error.retry_after, self._patience.longest_asked))
             raise
+        self._answered = True
         bill.pay(reply.tokens_in, reply.tokens_out, reply.seconds)
         counted = reply.tokens_in is not None and reply.tokens_out is not None
         used = (reply.tokens_in or 0) + (reply.tokens_out or 0) if counted else None

@@ -142,7 +142,9 @@ def generate(
             warnings=tuple(warnings(settings)),
         )
         try:
-            if planned.rows:
+            if not planned.rows:
+                tally.end("finished")
+            else:
                 _require_writable(store)
                 work_ = _Work(store, seed, settings, access, work, budget, ray, planned, inspector)
                 _run(work_, tally, on_progress, shard_size)

@@ -65,6 +65,8 @@ class ShardWriter:
             return False
         if self._tried_at is None:
             return self.held >= FIRST_ROWS
+        if self._underway and time.monotonic() - self._tried_at < EVERY:
+            return False  # the last commit failed
         return time.monotonic() - self._tried_at >= EVERY or self.held >= MOST_HELD
 
     def take(self) -> None:

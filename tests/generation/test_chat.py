@@ -230,6 +230,29 @@ def test_a_server_that_is_not_there_is_named() -> None:
     assert error.next_step == "Check that it is running and that base_url is right."
 
 
+def test_a_server_that_restarts_is_waited_for() -> None:
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}/v1"
+    choice = ModelChoice(model="m", base_url=url)
+    end = find_endpoint(choice, ModelAccess())
+    account = partial(Ledger().bill, "call", choice, MESSAGES)
+
+    async def run() -> None:
+        patience = Patience(timeout=5, first_wait=0.05, longest_wait=0.3)
+        client = ChatClient(end, patience, Traffic(10).lane(url, "m"))
+        first = LlmServer(port=port).start()
+        assert (await client.ask(MESSAGES, {}, account, 10)).text
+        await asyncio.to_thread(first.stop)
+        asking = asyncio.create_task(client.ask(MESSAGES, {}, account, 10))
+        await asyncio.sleep(0.6)
+        assert not asking.done()
+        with LlmServer(port=port):
+            assert (await asking).text
+        await client.aclose()
+
+    asyncio.run(run())
+
+
 def test_a_model_that_does_not_exist_is_named_with_where_to_look() -> None:
     with LlmServer(models=("a/one",)) as server:
         error = _failure(server.url, model="c/three")

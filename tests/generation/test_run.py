@@ -114,7 +114,7 @@ def test_the_same_command_twice_does_nothing(store: Flaky) -> None:
     _run(store, 12)
     before = store.files()
     again = _run(store, 12)
-    assert (again.wanted, again.samples, again.calls) == (0, 0, 0)
+    assert (again.state, again.wanted, again.samples, again.calls) == ("finished", 0, 0, 0)
     assert store.files() == before
 
 
