@@ -315,4 +315,4 @@ def test_a_note_says_that_meanings_are_not_compared() -> None:
     note = meaning_note(QualitySettings())
     assert note is not None
     assert note.endswith(".")
-    assert "embedding model" in note
+    assert "embedding_model" in note
