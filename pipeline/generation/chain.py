@@ -163,7 +163,7 @@ class Chain:
         task = self._task(WriteInstructions, self._writing)
         messages = task.format_input(self._written_row(cell, number, avoid))
         llm = self._writing.llm
-        return isinstance(llm, StandIn) or llm.knows(messages, **_sampling(self._writing.choice))
+        return isinstance(llm, StandIn) or llm.knows(messages, _sampling(self._writing.choice))
 
     def sample_id(self, cell: Cell, instruction: str) -> str:
         """The id of the sample that an instruction becomes: the same for the same lineage."""
@@ -423,7 +423,7 @@ class Chain:
     ) -> None:
         """Let another run ask again, because the answer was of no use."""
         if isinstance(model.llm, ChatLLM):
-            model.llm.forget(messages, **parameters)
+            model.llm.forget(messages, parameters)
 
     async def _call(
         self,

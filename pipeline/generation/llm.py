@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -95,7 +96,13 @@ class ChatLLM(AsyncLLM):
             BudgetSpent: The budget does not allow the call.
             StoreUnavailable: The kept answers cannot be read or written.
         """
-        parameters = _named(temperature, top_p, max_tokens, seed)
+        named = {
+            "temperature": temperature,
+            "top_p": top_p,
+            "max_tokens": max_tokens,
+            "seed": seed,
+        }
+        parameters = {name: value for name, value in named.items() if value is not None}
         replies = [
             await self._reply(input, parameters, turn, stage) for turn in range(num_generations)
         ]
@@ -108,39 +115,24 @@ class ChatLLM(AsyncLLM):
             "finish_reason": [reply.finish_reason for reply in replies],
         }
 
-    def knows(
-        self,
-        input: Messages,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        max_tokens: int | None = None,
-        seed: int | None = None,
-    ) -> bool:
+    def knows(self, messages: Messages, parameters: Mapping[str, Any]) -> bool:
         """Tell whether the answer to this request is there already."""
         cache = self._shared.cache
-        key = request_key(
-            self.url, self.choice.model, input, _named(temperature, top_p, max_tokens, seed)
-        )
-        return cache is not None and cache.get(key) is not None
+        return cache is not None and cache.get(self._key(messages, parameters)) is not None
 
-    def forget(
-        self,
-        input: Messages,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        max_tokens: int | None = None,
-        seed: int | None = None,
-    ) -> None:
+    def forget(self, messages: Messages, parameters: Mapping[str, Any]) -> None:
         """Drop the kept answer to this request, which was of no use."""
         if self._shared.cache is not None:
-            parameters = _named(temperature, top_p, max_tokens, seed)
-            self._shared.cache.forget(request_key(self.url, self.choice.model, input, parameters))
+            self._shared.cache.forget(self._key(messages, parameters))
+
+    def _key(self, messages: Messages, parameters: Mapping[str, Any], turn: int = 0) -> bytes:
+        return request_key(self.url, self.choice.model, messages, parameters, turn)
 
     async def _reply(
         self, messages: Messages, parameters: dict[str, Any], turn: int, stage: str
     ) -> Reply:
         cache, ledger = self._shared.cache, self._shared.ledger
-        key = request_key(self.url, self.choice.model, messages, parameters, turn)
+        key = self._key(messages, parameters, turn)
         if cache is not None and (kept := cache.get(key)):
             ledger.from_cache(stage, self.choice, kept)
             return kept
@@ -198,10 +190,3 @@ def open_llm(
     )
     llm.share(shared)
     return llm
-
-
-def _named(
-    temperature: float | None, top_p: float | None, max_tokens: int | None, seed: int | None
-) -> dict[str, Any]:
-    named = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed}
-    return {name: value for name, value in named.items() if value is not None}
