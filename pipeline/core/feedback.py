@@ -15,12 +15,11 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipeline.core.schema import SCHEMA_VERSION, describe, stable_id
+from pipeline.core.schema import SCHEMA_VERSION, Task, describe, stable_id
 
 MAX_LINE_BYTES: Final = 1_000_000
 """More than any event takes that keeps to the limits of its fields, however it is escaped."""
 
-FeedbackTask = Literal["thumbs", "pairwise", "rate", "edit", "instruction", "exam"]
 Status = Literal["submitted", "skipped", "flagged", "withdrawn"]
 Preference = Literal["left", "right", "tie", "both_bad"]
 
@@ -28,6 +27,11 @@ Preference = Literal["left", "right", "tie", "both_bad"]
 def now() -> str:
     """The present moment as stored: ISO 8601, UTC, milliseconds."""
     return timestamp(datetime.now(UTC))
+
+
+def instruction_slot(topic: str, perspective: str, number: int) -> str:
+    """What stands for a sample where an instruction is written: place ``number`` of a cell."""
+    return stable_id("instruction", topic, perspective, number)
 
 
 def timestamp(moment: datetime) -> str:
@@ -50,13 +54,23 @@ Identifier = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class FeedbackEvent(BaseModel):
-    """One row of the ``feedback`` config; fields that do not apply to the task are null."""
+    """One row of the ``feedback`` config; fields that do not apply to the task are null.
+
+    Attributes:
+        sample_id: For ``instruction`` there is no sample: it is ``instruction_slot`` of the cell.
+        text: ``edit``: the new text; ``instruction``: what was written; ``exam``: the corrected
+            item as a JSON object with ``question``, ``answer`` and ``distractors``.
+        option: ``exam``: the text of the option that is right.
+        topic: ``instruction``: what it was written for, as is ``perspective``.
+        repeat: The question had been answered by this person before and was asked again; such an
+            answer is compared with the first and never counts as another vote.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     event_id: Identifier
     sample_id: Identifier
-    task: FeedbackTask
+    task: Task
     annotator: Identifier
     status: Status
     completion_id: Identifier | None = None
@@ -69,6 +83,9 @@ class FeedbackEvent(BaseModel):
     option: str | None = Field(default=None, max_length=4_000)
     reason: str | None = Field(default=None, max_length=200)
     comment: str | None = Field(default=None, max_length=4_000)
+    topic: str | None = Field(default=None, max_length=300)
+    perspective: str | None = Field(default=None, max_length=300)
+    repeat: bool | None = None
     shown_at: Moment | None = None
     answered_at: Moment | None = None
     received_at: Moment
@@ -98,7 +115,7 @@ class FeedbackEvent(BaseModel):
         subject = self.completion_id
         if self.left_id and self.right_id:
             subject = "|".join(sorted((self.left_id, self.right_id)))
-        return Key(self.annotator, self.sample_id, self.task, subject)
+        return Key(self.annotator, self.sample_id, self.task, subject, bool(self.repeat))
 
     def to_line(self) -> str:
         """The event as one line of JSON, all fields present."""
@@ -117,12 +134,13 @@ _ANSWER: Final[dict[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
-    """What one judgement is about."""
+    """What one judgement is about; a repeated question is apart from its first asking."""
 
     annotator: str
     sample_id: str
     task: str
     subject: str | None
+    repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)

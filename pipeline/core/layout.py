@@ -18,6 +18,8 @@ FEEDBACK: Final = "feedback"
 RUNS: Final = "runs"
 ROUNDS: Final = "rounds"
 DATA: Final = "data"
+CONTROLS: Final = "controls.json"
+INVITATIONS: Final = "invitations.json"
 
 PRIVATE: Final = ".seedbed"
 """Working files of a folder project (lock, staged writes, journal); never part of the dataset."""
@@ -64,7 +66,7 @@ def belongs(path: str) -> bool:
     """Tell whether ``path`` is one of a project's own files, and not what else lies in a folder."""
     top, _, rest = path.partition("/")
     if not rest:
-        return top in (CARD, SEED, PROJECT)
+        return top in (CARD, SEED, PROJECT, CONTROLS)  # invitations are to one project only
     return top in (DOCUMENTS, SAMPLES, FEEDBACK, RUNS, ROUNDS, DATA)
 
 

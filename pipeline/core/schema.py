@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Annotated, Any, Final, Literal, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import from_json
@@ -237,29 +237,73 @@ class GenerationSettings(BaseModel):
         return list(dict.fromkeys([self.for_instructions(), *answering, *judging]))
 
 
-Task = Literal["thumbs", "pairwise"]
+Task = Literal["thumbs", "pairwise", "rate", "edit", "instruction", "exam"]
+TASKS: Final[tuple[Task, ...]] = get_args(Task)
 
 
 class AnnotationSettings(BaseModel):
-    """What annotators are asked, and how."""
+    """What annotators are asked, and how.
+
+    Attributes:
+        tasks: What is asked for.
+        mix: How much of each task, by weight; a task that is not named weighs 1.
+        guidelines: Markdown that annotators see first, and again when it changed.
+        overlap: How many people shall judge each question; may be changed at any time.
+        instructions: How many instructions people shall write for each cell.
+        repeats: Share of cards that show an answered question again, to see who agrees with
+            themselves.
+        controls: Share of cards whose answer is known, from ``controls.json``.
+        show_topic: Whether annotators see topic and perspective.
+        show_source: Whether annotators see which document a sample comes from.
+        show_models: Whether annotators learn who wrote an answer, after they have voted.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     tasks: list[Task] = Field(default=["thumbs", "pairwise"], min_length=1)
+    mix: dict[Task, Annotated[float, Field(gt=0, le=100)]] = Field(default_factory=dict)
     guidelines: str = Field(default="", max_length=50_000)
+    overlap: int = Field(default=1, ge=1, le=100)
+    instructions: int = Field(default=3, ge=1, le=100)
+    repeats: float = Field(default=0, ge=0, le=0.5)
+    controls: float = Field(default=0, ge=0, le=0.5)
     show_topic: bool = True
+    show_source: bool = True
+    show_models: bool = True
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(set(self.tasks)) < len(self.tasks):
+            raise ValueError("a task is named twice")
+        if unasked := set(self.mix) - set(self.tasks):
+            raise ValueError(f"mix weighs {', '.join(sorted(unasked))}, not among the tasks")
+        return self
 
     def guidelines_version(self) -> str:
         """A short digest of the guidelines: it changes when, and only when, they change."""
         return hashlib.sha256(self.guidelines.encode()).hexdigest()[:12]
 
 
+HubName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]{0,95}$")]
+
+
 class AccessSettings(BaseModel):
-    """Who may annotate: anybody with the link, or people signed in with Hugging Face."""
+    """Who may annotate. A valid invitation always lets in.
+
+    Attributes:
+        annotate: ``open`` to everybody with the link, ``signed_in`` with Hugging Face, ``named``:
+            only ``people``, or ``invitation``: only with an invitation link.
+        people: User names and organisations on the Hub that may annotate where it says ``named``.
+        leads: User names that see the lead's view, besides the dataset's owner.
+        pseudonyms: Whether the dataset holds invented names in place of people's own.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    annotate: Literal["open", "signed_in"] = "open"
+    annotate: Literal["open", "signed_in", "named", "invitation"] = "open"
+    people: list[HubName] = Field(default_factory=list, max_length=1_000)
+    leads: list[HubName] = Field(default_factory=list, max_length=100)
+    pseudonyms: bool = False
 
 
 class Project(BaseModel):

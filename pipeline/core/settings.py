@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Final
 from pipeline.core.errors import InvalidInput
 
 HUB: Final = "https://huggingface.co"
+_COMMIT_SECONDS: Final = 60.0
 
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(:[0-9]{1,5})?")
 
@@ -27,6 +29,9 @@ class Settings:
         api_hosts: Where ``api_key`` may be sent: ``host``, or ``host:port`` for that port alone.
         work_dir: Working files of projects on the Hub: votes not yet there, answers that were paid
             for.
+        secret: Signs what the Annotate Space hands out; None derives it from ``hf_token`` or, for a
+            folder, keeps one among its working files.
+        commit_seconds: Least time between two commits of feedback to the Hub.
         on_space: Running as a Hugging Face Space, so visitors sign in for themselves.
     """
 
@@ -36,18 +41,22 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     api_hosts: frozenset[str] = frozenset()
     work_dir: Path = Path("~/.cache/seedbed")
+    secret: str | None = field(default=None, repr=False)
+    commit_seconds: float = _COMMIT_SECONDS
     on_space: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
         """Read the variables that start with ``SEEDBED_`` and the Hub's own.
 
-        Ours are ``SEEDBED_PROJECT``, ``SEEDBED_API_KEY``, ``SEEDBED_API_HOST`` and
-        ``SEEDBED_WORK_DIR``; the Hub's are ``HF_TOKEN``, ``HF_ENDPOINT`` and, on a Space,
+        Ours are ``SEEDBED_PROJECT``, ``SEEDBED_API_KEY``, ``SEEDBED_API_HOST``,
+        ``SEEDBED_WORK_DIR``, ``SEEDBED_SECRET`` and ``SEEDBED_COMMIT_SECONDS``; the Hub's are
+        ``HF_TOKEN``, ``HF_ENDPOINT`` and, on a Space,
         ``SYSTEM=spaces``.
 
         Raises:
-            InvalidInput: ``HF_ENDPOINT`` is not a web address, or ``SEEDBED_API_HOST`` no host.
+            InvalidInput: ``HF_ENDPOINT`` is not a web address, ``SEEDBED_API_HOST`` no host, or
+                ``SEEDBED_COMMIT_SECONDS`` no time.
         """
         hub = env.get("HF_ENDPOINT", "").rstrip("/") or HUB
         if not hub.startswith(("http://", "https://")):
@@ -62,8 +71,25 @@ class Settings:
             api_key=env.get("SEEDBED_API_KEY", "").strip() or None,
             api_hosts=_hosts(env.get("SEEDBED_API_HOST", "")),
             work_dir=Path(env.get("SEEDBED_WORK_DIR") or "~/.cache/seedbed").expanduser(),
+            secret=env.get("SEEDBED_SECRET", "").strip() or None,
+            commit_seconds=_seconds(env.get("SEEDBED_COMMIT_SECONDS", "")),
             on_space=env.get("SYSTEM") == "spaces",
         )
+
+
+def _seconds(text: str) -> float:
+    if not text.strip():
+        return _COMMIT_SECONDS
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 1 <= seconds <= 3_600:
+        raise InvalidInput(
+            f"SEEDBED_COMMIT_SECONDS is {text!r}, which is no time between two commits.",
+            "Write a number of seconds from 1 to 3600, or unset it.",
+        )
+    return seconds
 
 
 def _hosts(text: str) -> frozenset[str]:

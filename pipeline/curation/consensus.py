@@ -1,7 +1,7 @@
 """What the annotators together say: majorities, with ties left as ties.
 
 A judgement counts when it is the newest of its annotator and was submitted; skipped, flagged and
-withdrawn ones do not count.
+withdrawn ones do not count, and neither do repeats.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def tally(feedback: Feedback) -> Consensus:
     """Count every judgement that counts."""
     consensus = Consensus({}, {})
     for event in feedback.current():
-        if event.status != "submitted":
+        if event.status != "submitted" or event.repeat:
             continue
         if event.task == "thumbs" and event.completion_id is not None:
             votes = consensus.thumbs.setdefault(event.sample_id, {})

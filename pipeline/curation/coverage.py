@@ -95,7 +95,7 @@ def status(store: Store) -> Status:
     people: set[str] = set()
     for event in feedback.current():
         judgements[f"{event.task} {event.status}"] += 1
-        if event.status == "submitted":
+        if event.status == "submitted" and event.task != "instruction":
             judged.add(event.sample_id)
         people.add(event.annotator)
     edited = frozenset((event.sample_id, event.completion_id or "") for event in edits(feedback))

@@ -35,6 +35,7 @@ _PROVENANCE: Final = {
 }
 _TYPES: Final = {
     "label": "bool",
+    "repeat": "bool",
     "rating": "int64",
     "duration_ms": "int64",
     "schema_version": "int64",

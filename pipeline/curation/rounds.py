@@ -159,7 +159,8 @@ def edits(feedback: Feedback) -> Iterator[FeedbackEvent]:
 
 
 def _rewrites(event: FeedbackEvent) -> bool:
-    return event.task == "edit" and event.status == "submitted" and bool((event.text or "").strip())
+    rewritten = event.task == "edit" and event.status == "submitted" and not event.repeat
+    return rewritten and bool((event.text or "").strip())
 
 
 def _check(number: int) -> None:
@@ -192,7 +193,7 @@ def _said(feedback: Feedback) -> dict[tuple[str, str], _Said]:
         about = said.setdefault((event.sample_id, event.completion_id), _Said())
         if _rewrites(event):
             about.edits.append(event)
-        elif event.task == "thumbs" and event.label is False:
+        elif event.task == "thumbs" and event.label is False and not event.repeat:
             about.why += [text for text in (event.reason, event.comment) if text]
     return said
 
