@@ -244,6 +244,7 @@ class Board:
         with self._guard:
             fresh = self._known.add(event.event_id)
             person = self._votes.person(event.annotator)
+            self._note_time(person, event)
             key = event.key()
             found = self._resolve(key)
             if found is None:
@@ -495,7 +496,6 @@ class Board:
         else:
             row = known.row
             self._votes.replace(row, event)
-        self._note_time(person, event)
 
     def _settle(self, waiting: _Waiting) -> None:
         """Count an event whose sample has come."""
@@ -517,7 +517,6 @@ class Board:
             before = self._votes.answer(row)
             if not self._votes.replace(row, event):
                 return
-        self._note_time(person, event)
         self._change(person, found, row, before)
         self._leases.answered(person.index, found)
 
