@@ -206,6 +206,7 @@ class Board:
         self._guard = threading.RLock()
         self._settings = AnnotationSettings()
         self._index = catalog.index
+        self._reader: threading.Thread | None = None
         self._votes = Votes()
         self._known = EventIds()
         self._leases: Leases[_Held] = Leases()
@@ -830,13 +831,22 @@ class Board:
         return None
 
     def _stock(self, task: Task | None, *, first: bool) -> None:
-        """Read texts ahead, without the lock: some at the first request, then now and then."""
-        for _ in range(_WARM_FIRST if first else 1):
+        """Read texts ahead: some before the first question, then now and then beside the others."""
+        if first:
+            for _ in range(_WARM_FIRST):
+                with self._guard:
+                    block = self._block_to_read(task, first=True)
+                if block is None:
+                    return
+                self._catalog.warm_up(block)
+        elif not (self._reader and self._reader.is_alive()):
             with self._guard:
-                block = self._block_to_read(task, first=first)
-            if block is None:
-                return
-            self._catalog.warm_up(block)
+                block = self._block_to_read(task, first=False)
+            if block is not None:
+                self._reader = threading.Thread(
+                    target=self._catalog.warm_up, args=(block,), name="texts", daemon=True
+                )
+                self._reader.start()
 
     def _block_to_read(self, task: Task | None, *, first: bool) -> int | None:
         asked = [t for t in self._asked() if t != "instruction" and task in (None, t)]

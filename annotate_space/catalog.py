@@ -11,7 +11,9 @@ import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +41,9 @@ _log = logging.getLogger(__name__)
 
 TEXT_BYTES: Final = 64_000_000
 """Texts kept in memory at most, as Arrow holds them."""
+_AT_ONCE: Final = 100
+"""Shards whose rows are in memory beside the index while it grows."""
+_READERS: Final = 2
 
 
 class Catalog:
@@ -92,18 +97,10 @@ class Catalog:
             names = {path.relative_to(self._folder).as_posix(): path for path in paths}
             self._refused = {n: why for n, why in self._refused.items() if n in names}
             self._mend(names)
-            read = []
-            for name, path in names.items():
-                if name not in self._taken:
-                    rows = self._read(name, path)
-                    if rows is not None:
-                        read.append((name, rows))
-            if not read:
-                return 0
             before = len(self._index)
-            numbers = [self._number_cells(rows.cells)[rows.cell] for _, rows in read]
-            self._index = self._index.extended(read, numbers)
-            self._taken.update(name for name, _ in read)
+            fresh = iter([name for name in names if name not in self._taken])
+            while some := list(islice(fresh, _AT_ONCE)):
+                self._take_in({name: names[name] for name in some})
             return len(self._index) - before
 
     def sample(self, sample_id: str) -> Sample:
@@ -142,11 +139,13 @@ class Catalog:
 
     def cell_number(self, topic: str, perspective: str) -> int:
         """The number of a cell, which it gets when it is first asked for."""
-        with self._naming:
-            number = self._cell_numbers.setdefault((topic, perspective), len(self.cells))
-            if number == len(self.cells):
-                self.cells.append((topic, perspective))
-            return number
+        number = self._cell_numbers.get((topic, perspective))
+        if number is None:
+            with self._naming:
+                number = self._cell_numbers.setdefault((topic, perspective), len(self.cells))
+                if number == len(self.cells):
+                    self.cells.append((topic, perspective))
+        return number
 
     def warm(self) -> list[int]:
         """The blocks whose texts are in memory."""
@@ -187,6 +186,15 @@ class Catalog:
             if path is not None and _signature(path) != refusal.signature:
                 self._texts.drop(block)
                 del self._broken[block]
+
+    def _take_in(self, shards: dict[str, Path]) -> None:
+        with ThreadPoolExecutor(_READERS) as readers:
+            read = list(readers.map(self._read, shards.keys(), shards.values()))
+        found = [(name, rows) for name, rows in zip(shards, read, strict=True) if rows is not None]
+        if found:
+            cells = [self._number_cells(rows.cells)[rows.cell] for _, rows in found]
+            self._index = self._index.extended(found, cells)
+            self._taken.update(name for name, _ in found)
 
     def _read(self, name: str, path: Path) -> ShardRows | None:
         signature = _signature(path)
@@ -286,7 +294,7 @@ class Index:
 
     def block_of(self, number: int) -> int:
         """The block that a sample is in."""
-        return int(self.block_first.searchsorted(number, side="right")) - 1
+        return int(self.block_first.searchsorted(np.int32(number), side="right")) - 1
 
     def extended(self, read: Sequence[tuple[str, ShardRows]], cells: Sequence[Numbers]) -> Index:
         """This index with more shards, without samples whose id is known or came twice."""

@@ -149,7 +149,8 @@ def _rows(table: pa.Table, lengths: list[int]) -> ShardRows:
 def _texts(column: Any) -> pa.Array:  # noqa: ANN401 - Arrow is untyped
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
-    return pc.fill_null(column.cast(pa.string()), "")
+    column = column if column.type == pa.string() else column.cast(pa.string())
+    return pc.fill_null(column, "") if column.null_count else column
 
 
 def _usable(ids: pa.Array) -> Flags:
@@ -166,11 +167,14 @@ def _all(marks: Flags, counts: Numbers) -> Flags:
 
 def _distinct(rows: ShardRows) -> Flags:
     """For each sample whether no two of its completions have the same id."""
+    fine = np.ones(len(rows.counts), dtype=np.bool_)
+    ordered = np.sort(rows.completion_hashes)
+    if (ordered[1:] != ordered[:-1]).all():
+        return fine
     owner = np.repeat(np.arange(len(rows.counts)), rows.counts)
     order = np.lexsort((rows.completion_hashes, owner))
     hashes, owner = rows.completion_hashes[order], owner[order]
     twice = owner[1:][(hashes[1:] == hashes[:-1]) & (owner[1:] == owner[:-1])]
-    fine = np.ones(len(rows.counts), dtype=np.bool_)
     fine[twice] = False
     return fine
 
