@@ -10,7 +10,7 @@ import logging
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -158,9 +158,9 @@ class Catalog:
         except InvalidInput as error:
             _log.warning("Samples cannot be shown: %s", error)
 
-    def broken(self) -> frozenset[int]:
+    def broken(self) -> Set[int]:
         """Blocks that could not be read when they were to be shown."""
-        return frozenset(self._broken)
+        return self._broken.keys()
 
     def _block(self, index: Index, block: int) -> pa.Table:
         rows = self._texts.get(block)
@@ -176,16 +176,18 @@ class Catalog:
     def _spoilt(self, index: Index, block: int, why: str) -> InvalidInput:
         shard, _ = index.blocks[block]
         error = InvalidInput(f"{shard}: {why}.", "Restore the file, or remove it and start again.")
-        self._broken[block] = _Refusal(_signature(self._folder / shard), str(error))
+        # A new dictionary, as others may be going through the old one.
+        refusal = _Refusal(_signature(self._folder / shard), str(error))
+        self._broken = {**self._broken, block: refusal}
         return error
 
     def _mend(self, names: dict[str, Path]) -> None:
         """Try blocks again whose shard has changed since it could not be read."""
-        for block, refusal in list(self._broken.items()):
+        for block, refusal in self._broken.items():
             path = names.get(self._index.blocks[block][0])
             if path is not None and _signature(path) != refusal.signature:
                 self._texts.drop(block)
-                del self._broken[block]
+                self._broken = {b: why for b, why in self._broken.items() if b != block}
 
     def _take_in(self, shards: dict[str, Path]) -> None:
         with ThreadPoolExecutor(_READERS) as readers:
