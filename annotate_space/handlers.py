@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from annotate_space.cards import for_screen
 from annotate_space.limits import TooFast
-from annotate_space.people import AskName, HubUser, InvitationNeeded, Person
+from annotate_space.people import AskName, HubUser, Person
 from annotate_space.service import AnnotateService, Receipt
 from pipeline.core.errors import (
     InvalidInput,
+    InvitationNeeded,
     NotAllowed,
     NotSignedIn,
     SeedbedError,
@@ -163,7 +164,9 @@ def check(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
     }
 
 
-def next_samples(opening: Opening, who: Payload, tab: str, user: HubUser | None, count: int) -> Reply:
+def next_samples(
+    opening: Opening, who: Payload, user: HubUser | None, tab: str, count: int
+) -> Reply:
     """For scripts: the next questions with raw texts; those handed out before are free again."""
     service, person = _enter(opening, {"who": who}, user)
     service.limits.spend(person.annotator, "questions", max(1, min(count, 50)))

@@ -106,7 +106,7 @@ class AnnotateService:
         self.journal = Journal(work_folder(self.store, settings) / "journal")
         inbox = Inbox(self.store, instance=self.journal.instance)
         self._arrived(inbox.read_new())
-        self._take_in(self.journal.take_over(known=self.board.knows))
+        self._take_in(self.journal.take_over())
         self.syncer = Syncer(
             self.store,
             self.journal,

@@ -16,7 +16,7 @@ from annotate_space.api import add_endpoints
 from annotate_space.deck import deck
 from annotate_space.handlers import Opening, Payload, Reply
 from annotate_space.lead_view import lead_view
-from annotate_space.people import HubUser
+from annotate_space.people import HubUser, user_of_profile
 from annotate_space.words import translations
 from pipeline.core.errors import InvalidInput, SeedbedError
 from pipeline.core.settings import Settings
@@ -89,6 +89,7 @@ def _server_functions(opening: Opening, **named: Handler) -> list[Callable[..., 
 
 def _server_function(name: str, handler: Handler, opening: Opening) -> Callable[..., Any]:
     """Make a handler callable from a component: Gradio finds it by name, and adds the sign-in."""
+    on_space = opening.settings.on_space  # elsewhere everybody is the machine's own account
 
     def call(
         payload: dict[str, Any], profile: gr.OAuthProfile | None, token: gr.OAuthToken | None
@@ -96,7 +97,7 @@ def _server_function(name: str, handler: Handler, opening: Opening) -> Callable[
         try:
             if not isinstance(payload, dict):
                 raise InvalidInput("The message is no object.", "Reload the page.")
-            return handler(opening, payload, _user(opening.settings, profile, token))
+            return handler(opening, payload, _user(profile, token) if on_space else None)
         except SeedbedError as error:
             return handlers.failure(error)
 
@@ -104,10 +105,7 @@ def _server_function(name: str, handler: Handler, opening: Opening) -> Callable[
     return call
 
 
-def _user(
-    settings: Settings, profile: gr.OAuthProfile | None, token: gr.OAuthToken | None
-) -> HubUser | None:
-    if profile is None or not settings.on_space:
-        return None  # elsewhere Gradio signs everybody in as the machine's own account
-    orgs = tuple(str(org.get("preferred_username", "")) for org in profile.get("orgs") or ())
-    return HubUser(profile.username, orgs, token.token if token is not None else None)
+def _user(profile: gr.OAuthProfile | None, token: gr.OAuthToken | None) -> HubUser | None:
+    if profile is None:
+        return None
+    return user_of_profile(profile, token.token if token is not None else None)

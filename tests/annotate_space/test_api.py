@@ -41,7 +41,7 @@ def test_a_script_with_an_invitation_votes_and_takes_back(
     invited: RunningSpace, folder: Path
 ) -> None:
     store = FolderStore(folder)
-    invite = invitations.make(store, "Ana", timedelta(days=1), pseudonyms=False, made_by="lead")
+    invite = invitations.make(store, "Ana", timedelta(days=1), pseudonyms=False, made_by="lead").token
     api = client(invited)
     reply = api.predict(invite=invite, count=4, api_name="/next_samples")
     assert len(reply["items"]) == 4
@@ -74,12 +74,12 @@ def test_checks_are_those_of_the_screen(invited: RunningSpace, folder: Path) -> 
         api.predict(invite="", count=1, api_name="/next_samples")
     with pytest.raises(AppError, match="invitation"):
         api.predict(invite="made up", count=1, api_name="/next_samples")
-    invite = invitations.make(store, "Ana", timedelta(days=1), pseudonyms=False, made_by="lead")
+    invite = invitations.make(store, "Ana", timedelta(days=1), pseudonyms=False, made_by="lead").token
     item = api.predict(invite=invite, count=1, api_name="/next_samples")["items"][0]
     wrong = [{"event_id": "e", "ticket": item["ticket"], "lable": True}]
     told = api.predict(invite=invite, events=wrong, api_name="/submit_feedback")
     assert "no field 'lable'" in told["rejected"]["e"]
-    other = invitations.make(store, "Bob", timedelta(days=1), pseudonyms=False, made_by="lead")
+    other = invitations.make(store, "Bob", timedelta(days=1), pseudonyms=False, made_by="lead").token
     stolen = [{"event_id": "e", "ticket": item["ticket"], **answer(item)}]
     told = api.predict(invite=other, events=stolen, api_name="/submit_feedback")
     assert "not belong to a question" in told["rejected"]["e"]
