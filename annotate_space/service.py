@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from annotate_space.assignment import Pool, Question, questions
 from annotate_space.journal import Journal
-from annotate_space.sync import FOLDER_INTERVAL, HUB_INTERVAL, Syncer
+from annotate_space.sync import FOLDER_INTERVAL, Syncer
 from pipeline.core import layout
 from pipeline.core.errors import InvalidInput, SeedbedError
 from pipeline.core.feedback import FeedbackEvent, Key, timestamp
@@ -105,7 +105,7 @@ class AnnotateService:
         self._syncer = Syncer(
             self._store,
             self._journal,
-            interval=FOLDER_INTERVAL if local else HUB_INTERVAL,
+            interval=FOLDER_INTERVAL if local else settings.commit_seconds,
             saved=self._on_saved,
         )
         self._syncer.start()
@@ -220,7 +220,7 @@ class AnnotateService:
             self._unsaved.add(event.event_id)
             self._note(event)
 
-    def _on_saved(self, events: tuple[FeedbackEvent, ...]) -> None:
+    def _on_saved(self, events: Sequence[FeedbackEvent], at: str) -> None:
         with self._guard:
             self._unsaved.difference_update(event.event_id for event in events)
 

@@ -88,7 +88,7 @@ def test_answers_are_there_after_a_restart_and_in_the_dataset(start: Start, fold
 
 def test_a_server_that_died_before_committing_loses_nothing(start: Start, folder: Path) -> None:
     service = start()
-    service._syncer._stop.set()
+    service._syncer.halt()
     service._syncer._thread.join()
     service.submit("ana", [sent(thumb(SAMPLES[0], 0, True))])
     service._journal.abandon()
