@@ -139,7 +139,7 @@ def make_round(store: Store, number: int) -> Round:
 
 def round_numbers(store: Store) -> list[int]:
     """The rounds that have begun."""
-    matches = (_NAME.fullmatch(file.path) for file in store.files(layout.ROUNDS))
+    matches = (_NAME.fullmatch(path) for path in store.paths(layout.ROUNDS))
     return sorted(int(match.group(1)) for match in matches if match)
 
 
