@@ -14,7 +14,7 @@ import pytest
 from annotate_space.people import Person
 from annotate_space.service import MAX_EVENTS, AnnotateService, Receipt
 from pipeline.core import layout
-from pipeline.core.errors import InvalidInput, ProjectNotFound
+from pipeline.core.errors import InvalidInput, ProjectNotFound, StoreUnavailable
 from pipeline.core.feedback import FeedbackEvent
 from pipeline.core.projects import load_feedback, read_feedback, work_folder
 from pipeline.core.samples import to_parquet
@@ -125,8 +125,7 @@ def test_answers_are_there_after_a_restart_and_in_the_dataset(start: Start, fold
 def test_a_server_that_died_before_committing_loses_nothing(start: Start, folder: Path) -> None:
     service = start()
     card = ask(service)[0]
-    service.syncer._stop.set()
-    service.syncer._thread.join()
+    service.syncer.halt()
     service.submit(ANA, [up(card)])
     service.journal.abandon()
     service._closed = True
@@ -137,13 +136,23 @@ def test_a_server_that_died_before_committing_loses_nothing(start: Start, folder
     assert len(stored(folder)) == 1
 
 
-def test_what_died_after_its_commit_is_not_committed_again(start: Start, folder: Path) -> None:
+def test_what_died_after_its_commit_is_not_committed_again(
+    start: Start, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service = start()
-    service.submit(ANA, [up(ask(service)[0])])
-    service.syncer.flush()
-    mark = next((folder / ".seedbed" / "journal").glob("*.synced"))
-    service.close()
-    mark.with_suffix(".jsonl").write_text(stored(folder)[0].to_line() + "\n")
+    card = ask(service)[0]
+    service.syncer.halt()
+
+    def power_cut(*_: object) -> None:
+        raise StoreUnavailable("The power is gone.", "Wait.")
+
+    monkeypatch.setattr(service.journal, "mark", power_cut)
+    service.submit(ANA, [up(card)])
+    with pytest.raises(StoreUnavailable):
+        service.syncer.flush()
+    assert len(stored(folder)) == 1
+    service.journal.abandon()
+    service._closed = True
     heir = start()
     heir.close()
     assert len(stored(folder)) == 1
