@@ -17,8 +17,12 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 from huggingface_hub.utils._datetime import parse_datetime
-from huggingface_hub.utils._http import hf_request_event_hook, parse_ratelimit_headers
-from huggingface_hub.utils._pagination import paginate
+from huggingface_hub.utils._http import (
+    get_session,
+    hf_raise_for_status,
+    hf_request_event_hook,
+    parse_ratelimit_headers,
+)
 
 from pipeline.core.errors import (
     InvalidInput,
@@ -54,11 +58,16 @@ def client(hub: str, token: str | None) -> HfApi:
 def commit_dates(api: HfApi, dataset: str) -> Iterator[datetime]:
     """When each commit of a dataset was made, newest first; pages are asked for when needed.
 
-    The client's own ``list_repo_commits`` fetches the whole history before it returns.
+    The client's own ``list_repo_commits`` fetches the whole history before it returns, and tries
+    for half a minute.
     """
-    url = f"{api.endpoint}/api/datasets/{dataset}/commits/main"
-    for item in paginate(url, params={}, headers=api._build_hf_headers()):
-        yield parse_datetime(item["date"])
+    url: str | None = f"{api.endpoint}/api/datasets/{dataset}/commits/main"
+    while url is not None:
+        page = get_session().get(url, headers=api._build_hf_headers())
+        hf_raise_for_status(page)
+        for item in page.json():
+            yield parse_datetime(item["date"])
+        url = page.links.get("next", {}).get("url")
 
 
 @contextmanager

@@ -13,8 +13,12 @@ Entries: TypeAlias = Sequence[RepoFile | RepoFolder]
 Listing: TypeAlias = Callable[[str, str, bool], Entries]
 
 
+Key: TypeAlias = tuple[str, str]
+"""A folder's path and the id that Git gives to its content; folders that are alike share an id."""
+
+
 class Trees:
-    """File names by the id that Git gives to a folder's content.
+    """File names by folder and content.
 
     A folder of one id holds the same for ever, so a later look asks only for the folders whose id
     changed: of years of feedback, for one day.
@@ -27,7 +31,7 @@ class Trees:
     def __init__(self, listing: Listing) -> None:
         self._listing = listing
         self._guard = threading.Lock()
-        self._known: dict[str, dict[str, Entries]] = {}
+        self._known: dict[str, dict[Key, Entries]] = {}
 
     def paths(self, head: str, prefix: str) -> list[str]:
         """Every file under ``prefix`` at the commit ``head``, sorted."""
@@ -45,43 +49,43 @@ class _Look:
         used: The folders that were met, by id: what the next look may need.
     """
 
-    def __init__(self, listing: Listing, head: str, known: dict[str, Entries]) -> None:
-        self.used: dict[str, Entries] = {}
+    def __init__(self, listing: Listing, head: str, known: dict[Key, Entries]) -> None:
+        self.used: dict[Key, Entries] = {}
         self._listing = listing
         self._head = head
         self._known = known
 
     def paths(self, prefix: str) -> Iterator[str]:
-        folder, key = "", self._head
+        key = ("", self._head)
         for part in prefix.split("/") if prefix else ():
-            path = f"{folder}/{part}" if folder else part
-            found = [e for e in self._inside(folder, key) if e.path == path]
+            path = f"{key[0]}/{part}" if key[0] else part
+            found = [e for e in self._inside(key) if e.path == path]
             if not found or not isinstance(found[0], RepoFolder):
                 return
-            folder, key = path, found[0].tree_id
+            key = (path, found[0].tree_id)
         if not self._known:
-            self._fill(folder, key)
-        yield from self._below(folder, key)
+            self._fill(key)
+        yield from self._below(key)
 
-    def _below(self, folder: str, key: str) -> Iterator[str]:
-        for entry in self._inside(folder, key):
+    def _below(self, key: Key) -> Iterator[str]:
+        for entry in self._inside(key):
             if isinstance(entry, RepoFolder):
-                yield from self._below(entry.path, entry.tree_id)
+                yield from self._below((entry.path, entry.tree_id))
             else:
                 yield entry.path
 
-    def _inside(self, folder: str, key: str) -> Entries:
+    def _inside(self, key: Key) -> Entries:
         if key not in self.used:
             known = self._known.get(key)
-            self.used[key] = self._listing(self._head, folder, False) if known is None else known
+            self.used[key] = self._listing(self._head, key[0], False) if known is None else known
         return self.used[key]
 
-    def _fill(self, folder: str, key: str) -> None:
+    def _fill(self, top: Key) -> None:
         """The first time, one request tells everything below."""
-        keys = {folder: key}
+        keys = {top[0]: top}
         children: defaultdict[str, list[RepoFile | RepoFolder]] = defaultdict(list)
-        for entry in self._listing(self._head, folder, True):
+        for entry in self._listing(self._head, top[0], True):
             children[entry.path.rpartition("/")[0]].append(entry)
             if isinstance(entry, RepoFolder):
-                keys[entry.path] = entry.tree_id
+                keys[entry.path] = (entry.path, entry.tree_id)
         self.used |= {keys[path]: entries for path, entries in children.items()}
