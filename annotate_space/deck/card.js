@@ -193,7 +193,7 @@ function paintButtons(task = buttonsFor?.task ?? null) {
     const votes = task ? TASKS[task].votes : [];
     part("votes").replaceChildren(...votes.filter((action) => !action.shownElsewhere).map((action) => voteButton(action, task)));
     for (const action of [...COMMON, ...votes.filter((one) => one.id === "differences")]) {
-      for (const button of element.querySelectorAll(`.more [data-act="${action.id}"]`)) button.replaceChildren(keyHint(action, task), say(action.word));
+      for (const button of element.querySelectorAll(`:is(.more, .tools) [data-act="${action.id}"]`)) button.replaceChildren(keyHint(action, task), say(action.word));
     }
     for (const button of element.querySelectorAll('dialog [data-act="undo"]')) button.textContent = say("undo");
   }

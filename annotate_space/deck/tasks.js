@@ -164,7 +164,9 @@ function correctExam() {
   const item = hand[0];
   part("answers").querySelector(".correction")?.remove();
   part("answers").append(correctionForm(item));
-  part("answers").querySelector(".correction textarea").focus();
+  const form = part("answers").querySelector(".correction");
+  form.querySelector("textarea").focus({ preventScroll: true });
+  form.scrollIntoView({ block: "start" });
 }
 
 function correctionForm(item) {
