@@ -12,12 +12,13 @@ import random
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
-from annotate_space.answers import Answers
 from annotate_space.catalog import Catalog
 from annotate_space.choosing import FIRST_BLOCKS, Chooser, Draw, Held
+from annotate_space.folding import Answers
 from annotate_space.leases import MOST_HELD, Leases, Tab
 from annotate_space.questions import (
     CellTotals,
@@ -43,6 +44,8 @@ __all__ = [
     "Totals",
 ]
 
+_Configured: TypeAlias = tuple[AnnotationSettings, tuple[Cell, ...], tuple[Control, ...]]
+
 
 class Board:
     """What is answered and who gets what next. Any thread may call it; it waits for no disk.
@@ -66,7 +69,7 @@ class Board:
         self._leases: Leases[Held] = Leases()
         luck = chance or random.Random()  # noqa: S311 - nothing secret
         self._chooser = Chooser(self._answers, self._leases, luck)
-        self._controls: tuple[Control, ...] = ()
+        self._configured: _Configured | None = None
         self._reader: threading.Thread | None = None
 
     def configure(
@@ -76,16 +79,19 @@ class Board:
         controls: Sequence[Control] = (),
     ) -> None:
         """Set up what is asked, also in the middle of a project; answers stay."""
+        wanted = (settings, tuple(cells), tuple(controls))
         with self._guard:
-            self._controls = tuple(controls)
+            if wanted == self._configured and self._answers.index is self._catalog.index:
+                return
+            self._configured = wanted
             self._answers.configure(settings, cells)
-            self._chooser.control(self._controls)
+            self._chooser.control(controls)
 
     def grew(self) -> None:
         """Take in what the catalog has more."""
         with self._guard:
             self._answers.set_up()
-            self._chooser.control(self._controls)
+            self._chooser.control(self._configured[2] if self._configured else ())
 
     def record(self, event: FeedbackEvent) -> bool:
         """Fold an event, in any order and any number of times; False if its id is known."""

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from annotate_space.answers import Answers, task_of
+from annotate_space.folding import Answers, task_of
 from annotate_space.leases import Leases
 from annotate_space.pools import Pool
 from annotate_space.questions import Control, Question
