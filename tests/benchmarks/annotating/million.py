@@ -64,21 +64,6 @@ _PLAIN: Final = 100_000
 _WAIT: Final = 300.0
 _EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _WORDS: Final = ("soil", "water", "clay", "root", "growth", "crop", "rain", "till", "worm", "lime")
-    "soil",
-    "water",
-    "clay",
-    "plant",
-    "root",
-    "growth",
-    "harvest",
-    "cover",
-    "crop",
-    "rain",
-    "field",
-    "till",
-    "worm",
-    "lime",
-]
 
 
 def run(folder: Path, *, samples: int = SAMPLES) -> dict[str, Any]:
