@@ -54,7 +54,7 @@ function drawTasks(tasks) {
     make("td", { textContent: say("of", { a: number(one.given), b: number(one.wanted) }) }),
     make("td", {}, make("span", { className: "meter" }, bar(share(one.given, one.wanted), taskName(one.task)), percent(share(one.given, one.wanted)))),
     make("td", { textContent: say("of", { a: number(one.complete), b: number(one.questions) }) }),
-  ))));
+  )), "plain"));
 }
 
 function drawCells(cells) {

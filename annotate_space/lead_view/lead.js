@@ -83,6 +83,7 @@ function choose(tab, focus = false) {
     element.querySelector(`#${other.getAttribute("aria-controls")}`).hidden = !chosen;
   }
   if (focus) tab.focus();
+  tab.scrollIntoView({ block: "nearest", inline: "nearest" });
   if (tab.id === "lead-tab-settings") openSettings();
   if (last) drawFigures(last);
 }
@@ -105,6 +106,7 @@ function switchView(event) {
   open = event.detail.view === "lead";
   show("lead", open);
   if (!open) return clearTimeout(timer);
+  element.style.colorScheme = document.body.classList.contains("dark") ? "dark" : "light";
   identity = event.detail.who ?? identity;
   if (!last) message(say("loading"), say("loading_text"));
   part("heading").focus();
