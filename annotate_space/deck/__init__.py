@@ -1,25 +1,47 @@
-"""The annotation card: one HTML component with its own html, css and js."""
+"""The annotation card: one HTML component with its own html, css, js and words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
 
-_HERE = Path(__file__).parent
+from annotate_space.words import component_props
+
+_HERE: Final = Path(__file__).parent
+
+WORDS: Final = _HERE / "words.json"
+
+_SCRIPTS: Final = (
+    "words.js",
+    "storage.js",
+    "who.js",
+    "clock.js",
+    "outbox.js",
+    "hand.js",
+    "card.js",
+    "tasks.js",
+    "diff.js",
+    "swipe.js",
+    "keys.js",
+    "dialogs.js",
+    "start.js",
+)
+"""Gradio runs one script with ``element``, ``props`` and ``server`` in scope: these, in order."""
 
 
 def deck(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
-    """The card, wired to the server functions ``hello``, ``more``, ``submit`` and ``check``."""
+    """The card, wired to the server functions ``hello``, ``next``, ``submit`` and ``check``."""
     return gr.HTML(
         html_template=_text("deck.html"),
         css_template=_text("deck.css"),
-        js_on_load=_text("deck.js"),
+        js_on_load="\n".join(_text(name) for name in _SCRIPTS),
         server_functions=list(server_functions),
         apply_default_css=False,
         elem_id="deck",
+        **component_props(WORDS),
     )
 
 

@@ -1,0 +1,148 @@
+// Answers on their way. Each stays in localStorage, in an entry of its own, until the server says
+// that it is in the dataset; so two tabs never overwrite each other, and an answer goes out under
+// the name it was given with whoever is at the screen now.
+
+const GROUP = 100;
+
+const entries = new Map(); // event_id -> { order, project, annotator, who, question, task, event, was }
+const onServer = new Set(); // ids the server has in its journal, not yet in the dataset
+const troubles = new Map(); // who, as text -> why their answers cannot be sent now
+let reachable = true;
+let savedAt = null;
+let trouble = null; // why the server cannot put answers into the dataset
+let restUntil = 0;
+let pollDelay = 1000;
+let pollTimer = null;
+let sendQueued = false;
+let lastOrder = 0;
+
+async function ask(name, payload, as = who()) {
+  let reply;
+  try {
+    reply = await Promise.race([
+      server[name]({ ...payload, who: as }),
+      new Promise((_, reject) => setTimeout(() => reject(new Error("no answer")), 30000)),
+    ]);
+    if (typeof reply !== "object" || reply === null) throw new Error("no object");
+  } catch (error) {
+    console.warn("Seedbed: the server did not answer", name, error);
+    reachable = false;
+    throw Object.assign(new Error(say(navigator.onLine ? "away_text" : "offline_text")), { kind: "away" });
+  }
+  reachable = true;
+  if (reply.error) throw Object.assign(new Error(reply.error), { kind: reply.kind ?? "invalid", retryAfter: reply.retry_after });
+  return reply;
+}
+
+// One call after the other: then an answer is either counted in a reply or still `isHere`.
+let queue = Promise.resolve();
+function inTurn(work) {
+  const result = queue.then(work);
+  queue = result.catch(() => {});
+  return result;
+}
+
+const entryKey = (project, id = "") => `seedbed:${project}:event:${id}`;
+const isHere = (entry) => !onServer.has(entry.event.event_id);
+
+function enqueue(event, item, was = null) {
+  lastOrder = Math.max(Date.now(), lastOrder + 1);
+  const { project, annotator } = session;
+  const entry = { order: lastOrder, project, annotator, who: who(), question: item.id, task: item.task, event, was };
+  entries.set(event.event_id, entry);
+  browserStore.keep(entryKey(project, event.event_id), entry);
+}
+
+function loadOutbox() {
+  const prefix = entryKey(session.project);
+  const stored = new Set(browserStore.keys(prefix).map((key) => key.slice(prefix.length)));
+  for (const id of entries.keys()) if (!stored.has(id)) entries.delete(id); // another tab saw it saved
+  for (const id of stored) {
+    const entry = entries.get(id) ?? browserStore.recall(prefix + id);
+    if (entry) entries.set(id, entry);
+  }
+}
+
+function dropEntry(id) {
+  browserStore.forget(entryKey(session.project, id));
+  entries.delete(id);
+  onServer.delete(id);
+}
+
+// An answer given with a Hugging Face sign-in waits until the same person is signed in.
+const canGo = (entry) => Object.keys(entry.who).length > 0 || entry.annotator === session.annotator;
+
+function groups(wanted) {
+  const found = new Map();
+  for (const entry of [...entries.values()].filter((e) => canGo(e) && wanted(e)).sort((a, b) => a.order - b.order)) {
+    const key = JSON.stringify(entry.who);
+    const last = found.get(key)?.at(-1);
+    if (!last) found.set(key, [[entry]]);
+    else if (last.length < GROUP) last.push(entry);
+    else found.get(key).push([entry]);
+  }
+  return found;
+}
+
+function send() {
+  if (sendQueued || !session) return;
+  sendQueued = true;
+  inTurn(async () => {
+    sendQueued = false;
+    await callForEach("submit", isHere, (part) => ({ tab, events: part.map((entry) => entry.event) }));
+  });
+}
+
+async function poll() {
+  loadOutbox();
+  const before = entries.size;
+  await inTurn(() => callForEach("check", (e) => !isHere(e), (part) => ({ event_ids: part.map((e) => e.event.event_id) })));
+  pollDelay = entries.size < before ? 1000 : Math.min(pollDelay * 1.5, reachable ? 10000 : 30000);
+  send();
+}
+
+async function callForEach(name, wanted, payload) {
+  for (const [key, parts] of groups(wanted)) {
+    for (const part of parts) {
+      if (Date.now() < restUntil) break;
+      try {
+        settle(await ask(name, payload(part), part[0].who));
+        troubles.delete(key);
+      } catch (error) {
+        if (error.kind === "slow_down") restUntil = Date.now() + 1000 * (error.retryAfter ?? 5);
+        else troubles.set(key, error);
+        break;
+      }
+    }
+    if (!reachable) break;
+  }
+  paintMark();
+  schedule();
+}
+
+function settle({ received = [], rejected = {}, forgotten = [], saved, wrote = {}, left, ...reply }) {
+  for (const id of received) onServer.add(id);
+  for (const id of forgotten) onServer.delete(id); // it lost its disk: they are sent again
+  for (const [id, why] of Object.entries(rejected)) {
+    browserStore.keep(`seedbed:${session.project}:refused:${id}`, entries.get(id));
+    dropEntry(id);
+    noteHistory(id, { refused: why });
+    notice(say("refused_answer", { why }));
+  }
+  for (const [id, names] of Object.entries(wrote)) noteHistory(id, { wrote: names });
+  for (const [id, time] of Object.entries(saved)) {
+    if (time === null) continue;
+    dropEntry(id);
+    noteHistory(id, { savedAt: time });
+  }
+  savedAt = reply.saved_at ?? savedAt;
+  trouble = reply.trouble;
+  if (left) countProgress(left);
+}
+
+function schedule() {
+  clearTimeout(pollTimer);
+  if (!element.isConnected || !session || !entries.size) return;
+  const delay = reachable ? pollDelay : Math.max(pollDelay, 2000);
+  pollTimer = setTimeout(poll, Math.max(delay, restUntil - Date.now()));
+}

@@ -1,0 +1,160 @@
+// Coming in: who is here, what there is to do, and which button does what.
+
+async function start() {
+  const cached = tabStore.recall("seedbed:session");
+  if (!session && cached?.who === JSON.stringify(who())) begin(cached.reply);
+  else if (!session) message(say("one_moment"), say("one_moment_text"));
+  const asked = JSON.stringify(who());
+  let reply;
+  try {
+    reply = await inTurn(() => ask("hello", {}));
+  } catch (error) {
+    if (asked !== JSON.stringify(who())) return;
+    showLead(error.lead);
+    if (!session || error.kind !== "away") return notIn(error);
+    paintMark();
+    setTimeout(() => element.isConnected && start(), 5000); // the cards in hand can be answered meanwhile
+    return;
+  }
+  if (asked !== JSON.stringify(who())) return;
+  showLead(reply.lead);
+  if (reply.ask_name) return askName(reply.domain);
+  tabStore.keep("seedbed:session", { who: asked, reply });
+  if (session?.annotator === reply.annotator && session.project === reply.project) takeNews(reply);
+  else begin(reply);
+}
+
+function begin(reply) {
+  session = reply;
+  progress = reply.progress;
+  skipped = {};
+  paces = [];
+  loadOutbox();
+  takeUpHand();
+  buildTasks();
+  takeNews(reply);
+  send();
+  next();
+}
+
+function takeNews(reply) {
+  session = reply;
+  savedAt = reply.saved_at;
+  trouble = reply.trouble;
+  part("domain").textContent = part("domain").title = reply.domain;
+  part("who").textContent = reply.name;
+  part("who").disabled = reply.kind !== "guest";
+  if (reply.kind === "guest") part("who").title = say("somebody_else");
+  part("guidelines-text").innerHTML = reply.guidelines; // sanitized by the server
+  inLanguage(part("guidelines-text"));
+  element.querySelector('[data-act="guidelines"]').hidden = !reply.guidelines;
+  countProgress(reply.progress);
+  offerGuidelines();
+}
+
+function leave() {
+  keepHand();
+  session = null;
+  hand = [];
+  history = [];
+  drafts = {};
+  progress = {};
+  turn += 1;
+  deal([]);
+  tabStore.forget("seedbed:session");
+  part("who").textContent = "";
+  part("tasks").hidden = true;
+  element.querySelector('[data-act="guidelines"]').hidden = true;
+}
+
+function notIn(error) {
+  leave();
+  const withoutInvitation = error.kind === "invitation" && browserStore.recall("seedbed:invite")
+    ? [[say("without_invitation"), () => { leaveInvitation(); start(); }]] : [];
+  message(say(TITLES[error.kind] ?? "not_ready"), error.message, [[say("try_again"), start], ...withoutInvitation]);
+}
+
+function askName(domain) {
+  leave();
+  message("", "");
+  show("message", false);
+  show("hello", true);
+  part("domain").textContent = domain;
+  part("hello").elements.name.focus();
+}
+
+part("hello").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = part("hello").elements.name.value.replace(/[~\u0000-\u001f]/g, " ").trim();
+  if (!name) return;
+  becomeGuest(name);
+  start();
+});
+part("who").addEventListener("click", () => {
+  closeMenu();
+  leaveGuest();
+  leave();
+  start();
+});
+
+function buildTasks() {
+  const names = session.tasks.length > 1 ? [null, ...session.tasks] : [];
+  part("tasks").hidden = !names.length;
+  part("tasks").replaceChildren(...names.map((task) => {
+    const button = make("button", "", say(`task_${task ?? "mix"}`));
+    Object.assign(button, { type: "button" });
+    button.dataset.task = task ?? "mix";
+    button.addEventListener("click", () => choose(task));
+    return button;
+  }));
+}
+
+function setMenu(open) {
+  part("menu").classList.toggle("open", open);
+  part("menu-button").setAttribute("aria-expanded", String(open));
+}
+const closeMenu = () => setMenu(false);
+part("menu-button").addEventListener("click", () => setMenu(!part("menu").classList.contains("open")));
+document.addEventListener("pointerdown", (event) => { if (!event.target.closest?.(".menu, .menu-button")) closeMenu(); });
+
+function showLead(on) {
+  element.querySelector('[data-act="lead"]').hidden = !on;
+}
+function showView(event) {
+  if (!element.isConnected) return document.removeEventListener("seedbed:view", showView);
+  part("deck").hidden = event.detail.view !== "cards";
+  if (part("deck").hidden) clock.pause();
+  else if (shown) clock.resume();
+}
+document.addEventListener("seedbed:view", showView);
+
+const acts = {
+  undo,
+  comment: openComment,
+  flag: openFlag,
+  differences: toggleDifferences,
+  guidelines: () => openGuidelines(),
+  keys: () => { closeMenu(); openKeys(); },
+  panel: openPanel,
+  lead: () => {
+    closeMenu();
+    document.dispatchEvent(new CustomEvent("seedbed:view", { detail: { view: "lead", who: who() } }));
+  },
+};
+for (const button of element.querySelectorAll("[data-act]")) button.addEventListener("click", () => acts[button.dataset.act]());
+// After a click with the mouse, Space shall skip and not press the same button again.
+element.addEventListener("click", (event) => { if (event.detail) event.target.closest("button")?.blur(); });
+document.addEventListener("keydown", onKey);
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return clock.pause();
+  if (shown && !part("deck").hidden) clock.resume();
+  send();
+});
+window.addEventListener("pagehide", keepHand);
+window.addEventListener("online", () => send());
+watchSwipes(part("answers"));
+takeInvitation();
+claimTab().then((id) => {
+  tab = id;
+  return start();
+});

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import annotate_space
+from annotate_space.deck import WORDS
+from annotate_space.words import LANGUAGES, component_props, translations
+
+FILES = sorted(Path(annotate_space.__file__).parent.glob("*/words.json"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
+def test_every_word_is_there_in_every_language_with_the_same_places_to_fill(file: Path) -> None:
+    for key, said in json.loads(file.read_text(encoding="utf-8")).items():
+        assert tuple(said) == LANGUAGES, key
+        assert all(text.strip() for text in said.values()), key
+        places = {tuple(sorted(re.findall(r"\{\w+\}", text))) for text in said.values()}
+        assert len(places) == 1, key
+
+
+def test_a_component_finds_its_words_among_the_translations() -> None:
+    key = component_props(WORDS)["value"].key
+    spoken = translations().translations_dict
+    assert set(spoken) == set(LANGUAGES)
+    assert json.loads(spoken["es"][key])["good"] == "Buena"
+
+
+def test_the_card_says_nothing_that_is_not_among_its_words() -> None:
+    words = json.loads(WORDS.read_text(encoding="utf-8"))
+    folder = WORDS.parent
+    source = "\n".join(
+        path.read_text(encoding="utf-8") for path in [*folder.glob("*.js"), folder / "deck.html"]
+    )
+    said = set(re.findall(r'\bsay\("(\w+)"', source))
+    said |= set(re.findall(r'\bword: "(\w+)"', source))
+    said |= set(re.findall(r'data-say(?:-label)?="(\w+)"', source))
+    for key in re.findall(r'\bsayCount\("(\w+)"', source):
+        said |= {f"{key}_one", f"{key}_many"}
+    assert said - set(words) == set()
