@@ -9,12 +9,9 @@ let timer = null;
 let asking = false;
 
 async function ask(name, payload) {
-  let reply;
-  try {
-    reply = await server[name]({ ...payload, who: identity });
-  } catch (error) {
-    throw Object.assign(new Error(say("away")), { kind: "away", cause: error });
-  }
+  const reply = await server[name]({ ...payload, who: identity }).catch(() => null);
+  // Gradio gives nothing where there was no answer.
+  if (!reply) throw Object.assign(new Error(say("away")), { kind: "away" });
   if (reply.error) throw Object.assign(new Error(reply.error), { kind: reply.kind, after: reply.retry_after });
   notice("");
   return reply;

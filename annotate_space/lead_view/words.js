@@ -10,7 +10,7 @@ function say(key, values = {}) {
 for (const place of element.querySelectorAll("[data-say]")) place.textContent = say(place.dataset.say);
 for (const place of element.querySelectorAll("[data-say-label]")) place.setAttribute("aria-label", say(place.dataset.sayLabel));
 
-const part = (name) => element.querySelector(`[data-part="${name}"]`);
+const part = (name) => element.querySelector(`[data-piece="${name}"]`);
 const show = (name, on) => { part(name).hidden = !on; };
 
 const number = (value) => value.toLocaleString(LANGUAGE);
