@@ -59,6 +59,9 @@ def to_event(
 
     Args:
         raw: Fields as they arrived; who, what and when is never taken from them.
+        question: What was asked.
+        annotator: Who answered.
+        received_at: When.
         exam_options: What could be chosen; empty for other tasks.
 
     Raises:

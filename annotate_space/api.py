@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+from gradio.events import api
 
 from annotate_space import handlers
 from annotate_space.handlers import Opening, Reply
@@ -20,7 +21,6 @@ def add_endpoints(opening: Opening) -> None:
     In all of them ``invite`` is an invitation token, empty where access is open or the request
     carries a Hugging Face token.
     """
-
     tokens = Tokens(opening.settings.hub)
 
     def answer(
@@ -52,7 +52,7 @@ def add_endpoints(opening: Opening) -> None:
         return answer(invite, request, handlers.progress)
 
     for endpoint in (next_samples, submit_feedback, undo_feedback, progress):
-        gr.api(endpoint, api_name=endpoint.__name__, queue=False)
+        api(endpoint, api_name=endpoint.__name__, queue=False)
 
 
 def _identity(

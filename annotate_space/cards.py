@@ -32,7 +32,10 @@ def plain_card(
     """The texts of a question and nothing that would tell who wrote them.
 
     Args:
+        question: What is asked, the answers in the order to show.
         sample: None where there is none, for ``instruction``.
+        annotator: Whose order the options of an exam have.
+        settings: What may be shown.
     """
     card: Card = {
         "id": question.question_id,

@@ -63,7 +63,7 @@ class Opening:
 
 def failure(error: SeedbedError) -> Reply:
     """What the card is told when something cannot be done, and of which kind it is."""
-    reply = {"error": str(error), "kind": _kind(error)}
+    reply: Reply = {"error": str(error), "kind": _kind(error)}
     if isinstance(error, TooFast):
         reply["retry_after"] = error.retry_after
     return reply
@@ -90,7 +90,7 @@ def hello(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
     service = opening.service()
     lead = service.door.is_lead(user)
     try:
-        person = service.door.admit(_who(payload), user)
+        person = service.admit(_who(payload), user)
     except AskName:
         return {"ask_name": True, "domain": service.domain, "lead": lead}
     except (NotSignedIn, NotAllowed, InvitationNeeded) as error:
@@ -114,9 +114,24 @@ def hello(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
     }
 
 
+def enter(
+    opening: Opening, payload: Payload, user: HubUser | None
+) -> tuple[AnnotateService, Person]:
+    """The service, and who it is that wants something of it.
+
+    Raises:
+        SeedbedError: They may not come in, or did not say who they are.
+    """
+    service = opening.service()
+    try:
+        return service, service.admit(_who(payload), user)
+    except AskName as error:
+        raise InvalidInput("This browser did not say who you are.", "Reload the page.") from error
+
+
 def next_(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
     """The next questions for the card."""
-    service, person = _enter(opening, payload, user)
+    service, person = enter(opening, payload, user)
     count = payload.get("count")
     again = payload.get("again") is True
     count = count if isinstance(count, int) else 1
@@ -145,7 +160,7 @@ def next_(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
 
 def submit(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
     """Keep events; tell which are received, which are in the dataset and which are refused."""
-    service, person = _enter(opening, payload, user)
+    service, person = enter(opening, payload, user)
     tab = payload.get("tab")
     if isinstance(tab, str):
         service.board.renew(person.annotator, tab[:64])
@@ -154,7 +169,7 @@ def submit(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
 
 def check(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
     """Tell which events are in the dataset, and which the server does not know."""
-    service, person = _enter(opening, payload, user)
+    service, person = enter(opening, payload, user)
     service.limits.spend(person.annotator, "calls")
     ids = _ids(payload.get("event_ids"))
     return {
@@ -168,7 +183,7 @@ def next_samples(
     opening: Opening, who: Payload, user: HubUser | None, tab: str, count: int
 ) -> Reply:
     """For scripts: the next questions with raw texts; those handed out before are free again."""
-    service, person = _enter(opening, {"who": who}, user)
+    service, person = enter(opening, {"who": who}, user)
     service.limits.spend(person.annotator, "questions", max(1, min(count, 50)))
     items = service.next(person, tab, count)
     for item in items:
@@ -176,17 +191,15 @@ def next_samples(
     return {"items": items, "progress": service.progress(person)}
 
 
-def submit_feedback(
-    opening: Opening, who: Payload, user: HubUser | None, events: object
-) -> Reply:
+def submit_feedback(opening: Opening, who: Payload, user: HubUser | None, events: object) -> Reply:
     """For scripts: keep events and tell what became of each."""
-    service, person = _enter(opening, {"who": who}, user)
+    service, person = enter(opening, {"who": who}, user)
     return _submit(service, person, events)
 
 
 def undo_feedback(opening: Opening, who: Payload, user: HubUser | None, event_ids: object) -> Reply:
     """For scripts: take back answers by the ids they were sent with."""
-    service, person = _enter(opening, {"who": who}, user)
+    service, person = enter(opening, {"who": who}, user)
     ids = _ids(event_ids)
     service.limits.spend(person.annotator, "events", len(ids))
     return _told(service, person, service.withdraw(person, ids))
@@ -194,7 +207,7 @@ def undo_feedback(opening: Opening, who: Payload, user: HubUser | None, event_id
 
 def progress(opening: Opening, who: Payload, user: HubUser | None) -> Reply:
     """For scripts: how far the person is, and where their answers are."""
-    service, person = _enter(opening, {"who": who}, user)
+    service, person = enter(opening, {"who": who}, user)
     service.limits.spend(person.annotator, "calls")
     return {
         "annotator": person.annotator,
@@ -224,16 +237,6 @@ def _told(service: AnnotateService, person: Person, receipt: Receipt) -> Reply:
 
 def _standing(service: AnnotateService) -> Reply:
     return {"saved_at": service.syncer.saved_at, "trouble": service.syncer.trouble}
-
-
-def _enter(
-    opening: Opening, payload: Payload, user: HubUser | None
-) -> tuple[AnnotateService, Person]:
-    service = opening.service()
-    try:
-        return service, service.door.admit(_who(payload), user)
-    except AskName as error:
-        raise InvalidInput("This browser did not say who you are.", "Reload the page.") from error
 
 
 def _who(payload: Payload) -> Payload:

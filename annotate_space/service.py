@@ -19,12 +19,13 @@ from annotate_space.cards import Card
 from annotate_space.catalog import Catalog
 from annotate_space.journal import Journal
 from annotate_space.limits import Limits
-from annotate_space.people import Door, Person, secret_of
+from annotate_space.people import AskName, Door, HubUser, Person, secret_of
+from annotate_space.recent import Recent
 from annotate_space.sync import Syncer
 from annotate_space.tickets import Tickets
 from annotate_space.watch import Inbox, Watcher
 from pipeline.core import controls, invitations
-from pipeline.core.errors import InvalidInput, SeedbedError
+from pipeline.core.errors import InvalidInput, InvitationNeeded, SeedbedError
 from pipeline.core.feedback import BadLine, FeedbackEvent, Parsed, timestamp
 from pipeline.core.projects import (
     load_project,
@@ -88,8 +89,9 @@ class AnnotateService:
         self.limits = Limits()
         self.catalog = Catalog(self.store)
         self.board = Board(self.catalog)
-        self.bad_lines: list[BadLine] = []
-        self.config_trouble: str | None = None
+        self.recent = Recent()
+        self._bad_lines: list[BadLine] = []
+        self._settings_trouble: str | None = None
         self._tickets = Tickets(secret)
         self._guard = threading.RLock()
         self._settled = threading.Condition()
@@ -123,6 +125,16 @@ class AnnotateService:
         self.syncer.start()
         self._watcher.start()
 
+    def admit(self, who: Mapping[str, Any], user: HubUser | None) -> Person:
+        """Who it is, see ``Door.admit``; an invitation that was made elsewhere is looked for."""
+        try:
+            return self.door.admit(who, user)
+        except (AskName, InvitationNeeded):
+            if not who.get("invite"):
+                raise
+        self._watcher.look()
+        return self.door.admit(who, user)
+
     def next(
         self,
         person: Person,
@@ -138,7 +150,9 @@ class AnnotateService:
         Looks for new samples in the project when there are not enough.
 
         Args:
+            person: Who asks.
             tab: Where they are shown; what one tab holds no other gets.
+            count: How many, at most ``MAX_COUNT``.
             task: None mixes the project's tasks.
             holding: Questions that the tab still has; others that it had are free again.
             again: Those that the person skipped.
@@ -227,6 +241,12 @@ class AnnotateService:
             for task, progress in self.board.progress(person.annotator).items()
         }
 
+    def troubles(self) -> list[str]:
+        """What is wrong with the project's files or with reading them, for its lead."""
+        found = [self._settings_trouble, self._watcher.trouble, *self.catalog.trouble]
+        unreadable = [*self._bad_lines, *self.journal.unreadable]
+        return [text for text in found if text] + [str(line) for line in unreadable]
+
     def close(self) -> None:
         """Commit what is left and release the journal.
 
@@ -270,9 +290,7 @@ class AnnotateService:
         except (KeyError, SeedbedError):
             return []  # the answer counts, though its sample cannot be read just now
 
-    def _event(
-        self, raw: Mapping[str, Any], question: Question, person: Person
-    ) -> FeedbackEvent:
+    def _event(self, raw: Mapping[str, Any], question: Question, person: Person) -> FeedbackEvent:
         options: list[str] = []
         if question.task == "exam":
             try:
@@ -323,7 +341,7 @@ class AnnotateService:
     def _remember(self, events: Sequence[FeedbackEvent]) -> None:
         with self._guard:
             for event in events:
-                self.board.record(event)
+                self._count(event)
                 self._events[event.event_id] = event
             while len(self._events) > _REMEMBERED:
                 self._events.popitem(last=False)
@@ -340,9 +358,13 @@ class AnnotateService:
         """Count what is in the dataset, from whichever Space it came."""
         for item in parsed:
             if isinstance(item, FeedbackEvent):
-                self.board.record(item)
-            elif len(self.bad_lines) < _BAD_LINES:
-                self.bad_lines.append(item)
+                self._count(item)
+            elif len(self._bad_lines) < _BAD_LINES:
+                self._bad_lines.append(item)
+
+    def _count(self, event: FeedbackEvent) -> None:
+        if self.board.record(event):
+            self.recent.note(event)
 
     def _changed(self) -> None:
         self._take_in_samples()
@@ -350,7 +372,7 @@ class AnnotateService:
             self._configure()
         except SeedbedError as error:
             # People go on under the settings as they were; the lead's view tells.
-            self.config_trouble = str(error)
+            self._settings_trouble = str(error)
             _log.warning("Changed settings cannot be used: %s", error)
 
     def _configure(self) -> None:
@@ -363,7 +385,7 @@ class AnnotateService:
         self.project, self.invitations, self.controls = project, invited, known
         self.domain = seed.domain or self.store.name
         self.language = seed.language
-        self.config_trouble = None
+        self._settings_trouble = None
 
     def _take_in_samples(self) -> None:
         if self.catalog.refresh():

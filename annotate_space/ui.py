@@ -64,9 +64,7 @@ def main(settings: Settings) -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    launch(
-        build_app(opening), settings, styles=[STYLE], translations=translations(), wait=False
-    )
+    launch(build_app(opening), settings, styles=[STYLE], translations=translations(), wait=False)
     threading.Thread(target=_open_early, args=(opening,), daemon=True).start()
     stopped.wait()
     try:

@@ -23,7 +23,7 @@ QUESTIONS = {
 ITEM = {"question": "When?", "answer": "Now", "distractors": ["Later", "Never"]}
 
 
-def event(task: str, **raw: Any) -> FeedbackEvent:
+def event(task: str, **raw: object) -> FeedbackEvent:
     return to_event(
         {"event_id": "e", "ticket": "t", **raw},
         QUESTIONS[task],

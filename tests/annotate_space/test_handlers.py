@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from annotate_space import handlers
 from annotate_space.handlers import Opening
+from annotate_space.limits import TooFast
 from annotate_space.people import HubUser
 from annotate_space.ui import Handler
 from pipeline.core.errors import InvalidInput, ProjectNotFound, StoreUnavailable
@@ -19,6 +20,7 @@ from pipeline.core.store_folder import FolderStore
 from tests.factories import a_sample, fill
 
 WHO = {"guest": {"name": "Ana María", "key": "0" * 32}}
+Mode = Literal["signed_in", "named", "invitation"]
 GUEST: dict[str, Any] = {"who": WHO, "tab": "tab"}
 NEXT: dict[str, Any] = {**GUEST, "task": None, "count": 9, "holding": []}
 
@@ -65,15 +67,18 @@ def test_a_server_that_is_stopping_takes_nothing_more(opening: Opening) -> None:
         handlers.hello(opening, GUEST, None)
 
 
-def test_a_signed_in_person_is_themselves_whatever_they_claim(opening: Opening) -> None:
+def test_a_signed_in_person_is_themselves_whatever_they_claim(folder: Path) -> None:
+    fill(FolderStore(folder), [a_sample(1)])
+    opening = Opening(Settings(project=str(folder), on_space=True))
     assert handlers.hello(opening, GUEST, HubUser("bob"))["annotator"] == "bob"
+    opening.close()
 
 
 @pytest.mark.parametrize(
     ("mode", "kind"),
     [("signed_in", "sign_in"), ("named", "sign_in"), ("invitation", "invitation")],
 )
-def test_who_may_not_annotate_is_told_what_to_do(folder: Path, mode: Any, kind: str) -> None:
+def test_who_may_not_annotate_is_told_what_to_do(folder: Path, mode: Mode, kind: str) -> None:
     project = Project()
     project.access.annotate = mode
     fill(FolderStore(folder), [a_sample(1)], project)
@@ -118,7 +123,7 @@ def test_one_person_cannot_send_without_end(opening: Opening) -> None:
     for _ in range(200):
         try:
             handlers.check(opening, {**GUEST, "event_ids": []}, None)
-        except handlers.TooFast as error:
+        except TooFast as error:
             assert handlers.failure(error)["kind"] == "slow_down"
             assert 0 < handlers.failure(error)["retry_after"] < 60
             break
