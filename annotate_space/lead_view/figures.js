@@ -79,7 +79,7 @@ function drawSaving(saving) {
   const pairs = [
     [say("waiting"), number(saving.waiting)],
     [say("saved_last"), saving.saved_at ? moment(saving.saved_at) : say("never")],
-    [say("commits"), say("of", { a: number(saving.commits), b: number(saving.most_commits) })],
+    ...(saving.most_commits ? [[say("commits"), say("of", { a: number(saving.commits), b: number(saving.most_commits) })]] : []),
     [say("place"), saving.place],
   ];
   draw("saving", pairs, () => pairs.map(([name, value]) => make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: value }))));

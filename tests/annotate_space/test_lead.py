@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from annotate_space import board as annotate_board
 from annotate_space import lead
+from annotate_space.catalog import Catalog
 from annotate_space.lead import Sources
 from annotate_space.recent import Recent
 from pipeline.core import controls, invitations, layout
@@ -18,9 +20,9 @@ from pipeline.core.errors import Conflict, InvalidInput
 from pipeline.core.feedback import timestamp
 from pipeline.core.invitations import Invitations
 from pipeline.core.projects import load_project, make_project
-from pipeline.core.schema import Project, Task
+from pipeline.core.schema import AnnotationSettings, Project, Task
 from pipeline.core.store_folder import FolderStore
-from tests.factories import a_sample, a_seed, thumb
+from tests.factories import a_sample, a_seed, fill, thumb
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,9 @@ def test_what_goes_wrong_is_told() -> None:
     told = lead.overview(sources(Board(), syncer=syncer, troubles=[f"t{n}" for n in range(30)]))
     assert told["saving"]["trouble"] == "The Hub asks to wait."
     assert (told["saving"]["waiting"], told["saving"]["commits"]) == (7, 23)
+    assert told["saving"]["most_commits"] == 128
+    folder = lead.overview(sources(Board(), project="./farming"))
+    assert folder["saving"]["most_commits"] is None, "nobody counts the commits to a folder"
     assert len(told["troubles"]) + told["more_troubles"] == 30
 
 
@@ -329,3 +334,26 @@ def test_a_project_without_settings_can_get_some(folder: Path) -> None:
     assert lead.configure(store, {"etag": None, "fields": {"overlap": 2}})["saved"]
     with pytest.raises(Conflict):
         store.commit({layout.PROJECT: b"{}"}, message="Late", expect={layout.PROJECT: None})
+
+
+def test_the_figures_of_the_real_board(folder: Path) -> None:
+    store = FolderStore(folder)
+    fill(store, [a_sample(1), a_sample(2, topic="Cover crops", perspective="Beginner")])
+    catalog = Catalog(store)
+    catalog.refresh()
+    board = annotate_board.Board(catalog)
+    settings = AnnotationSettings(tasks=["thumbs"], overlap=2)
+    board.configure(settings, a_seed().cells())
+    board.record(thumb(a_sample(1), 0, True, "ana"))
+    board.record(thumb(a_sample(1), 0, None, "bo"))
+    held = board.next("eva", "tab", 3, task=None)
+    told = lead.overview(sources(board))
+    assert told["overall"] == {"wanted": 8, "given": 1, "complete": 0, "questions": 4}
+    assert [one["task"] for one in told["tasks"]] == ["thumbs"]
+    cells = told["cells"]
+    row = cells["rows"][cells["topics"].index("Clay soils")]
+    assert row[cells["perspectives"].index("Agronomist")] == [1, 4]
+    people = {one["annotator"]: one for one in told["people"]["shown"]}
+    assert (people["ana"]["total"], people["bo"]["skipped"]) == (1, 1)
+    assert people["eva"]["holds"] == len(held) == 3
+    json.dumps(told)
