@@ -227,6 +227,12 @@ def test_a_skipped_question_is_asked_again_when_wanted(start: Start) -> None:
     assert service.progress(ANA)["thumbs"] == {"done": 0, "left": 39}
     assert card["id"] not in {c["id"] for c in ask(service, count=50)}
     assert [c["id"] for c in service.next(ANA, "tab", 9, again=True)] == [card["id"]]
+
+
+def test_what_one_skips_another_is_asked(start: Start) -> None:
+    service = start()
+    card = ask(service)[0]
+    service.submit(ANA, [{"event_id": "e", "ticket": card["ticket"], "status": "skipped"}])
     assert card["id"] in {c["id"] for c in ask(service, BOB, count=50)}
 
 
