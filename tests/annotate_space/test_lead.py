@@ -13,7 +13,7 @@ import pytest
 from annotate_space import board as annotate_board
 from annotate_space import lead
 from annotate_space.catalog import Catalog
-from annotate_space.lead import Sources
+from annotate_space.lead import BoardFigures, Sources
 from annotate_space.recent import Recent
 from pipeline.core import controls, invitations, layout
 from pipeline.core.errors import Conflict, InvalidInput
@@ -94,7 +94,7 @@ def store(folder: Path) -> FolderStore:
     return made
 
 
-def sources(board: Board, **changes: Any) -> Sources:  # noqa: ANN401
+def sources(board: BoardFigures, **changes: Any) -> Sources:  # noqa: ANN401
     fixed = Sources(
         project="ana/farming",
         domain="Farming",
