@@ -28,7 +28,8 @@ function onKey(event) {
   if (part("deck").hidden || event.isComposing) return;
   if ((event.ctrlKey || event.metaKey) && event.key === "Enter") return pressChord(event);
   const writing = event.target.closest?.("input:not([type=radio]), textarea, select, [contenteditable=true]");
-  if (writing && event.key === "Escape") writing.blur();
+  if (event.key === "Escape") closeMenu();
+  if (event.key === "Escape" && writing) writing.blur();
   if (writing || event.ctrlKey || event.metaKey || event.altKey || element.querySelector("dialog[open]")) return;
   // A focused button answers to Space and Enter itself; a radio button to Space and arrows.
   if (event.key === " " && event.target.closest?.("button, a, summary, input")) return;
