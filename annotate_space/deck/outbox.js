@@ -95,6 +95,7 @@ function send() {
 }
 
 async function poll() {
+  pollTimer = null;
   if (!session) return;
   loadOutbox();
   const before = entries.size;
@@ -145,9 +146,9 @@ function settle({ received = [], rejected = {}, forgotten = [], saved, wrote = {
   trouble = reply.trouble;
 }
 
+// A timer that runs is left to run: somebody who answers quickly must not put it off for ever.
 function schedule() {
-  clearTimeout(pollTimer);
-  if (!element.isConnected || !session || !entries.size) return;
+  if (pollTimer || !element.isConnected || !session || !entries.size) return;
   const delay = reachable ? pollDelay : Math.max(pollDelay, 2000);
   pollTimer = setTimeout(poll, Math.max(delay, restUntil - Date.now()));
 }
