@@ -1,22 +1,32 @@
-"""What the card's server functions do, free of Gradio's wiring: checked input, plain replies."""
+"""What the card and scripts may call, free of Gradio's wiring: checked input, plain replies."""
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from annotate_space.service import AnnotateService
-from pipeline.core.errors import InvalidInput, NotSignedIn, StoreUnavailable
+from annotate_space.cards import for_screen
+from annotate_space.limits import TooFast
+from annotate_space.people import AskName, HubUser, Person
+from annotate_space.service import AnnotateService, Receipt
+from pipeline.core.errors import (
+    InvalidInput,
+    InvitationNeeded,
+    NotAllowed,
+    NotSignedIn,
+    SeedbedError,
+    StoreUnavailable,
+)
 from pipeline.core.schema import Task
 from pipeline.core.settings import Settings
 from pipeline.web.markup import to_html
 
-# A Hugging Face name cannot contain "~", so a guest cannot pass for a signed-in person.
-_GUEST: Final = re.compile(r"[^~\x00-\x1f]{1,40}~[0-9a-f]{6}")
 MAX_IDS: Final = 1_000
+_TAB: Final = re.compile(r"[\w-]{1,64}")
+Reply = dict[str, Any]
+Payload = Mapping[str, Any]
 
 
 class Opening:
@@ -51,104 +61,199 @@ class Opening:
                 self._service.close()
 
 
-def hello(opening: Opening, payload: Mapping[str, Any], user: str | None) -> dict[str, Any]:
+def failure(error: SeedbedError) -> Reply:
+    """What the card is told when something cannot be done, and of which kind it is."""
+    reply: Reply = {"error": str(error), "kind": _kind(error)}
+    if isinstance(error, TooFast):
+        reply["retry_after"] = error.retry_after
+    return reply
+
+
+def _kind(error: SeedbedError) -> str:
+    match error:
+        case NotSignedIn():
+            return "sign_in"
+        case InvitationNeeded():
+            return "invitation"
+        case TooFast():
+            return "slow_down"
+        case NotAllowed():
+            return "refused"
+        case StoreUnavailable():
+            return "away"
+        case _:
+            return "invalid"
+
+
+def hello(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
     """What the card needs to start; ``ask_name`` when the person has not said who they are."""
     service = opening.service()
-    if user is None and not _is_guest(payload.get("who")) and not _must_sign_in(service):
-        return {"ask_name": True, "domain": service.domain}
-    annotator = _annotator(service, payload, user)
+    lead = service.door.is_lead(user)
+    try:
+        person = service.admit(_who(payload), user)
+    except AskName:
+        return {"ask_name": True, "domain": service.domain, "lead": lead}
+    except (NotSignedIn, NotAllowed, InvitationNeeded) as error:
+        return failure(error) | {"domain": service.domain, "lead": lead}
     annotation = service.project.annotation
     return {
         "project": opening.settings.project,
         "domain": service.domain,
-        "annotator": annotator,
-        "guest": user is None,
+        "language": service.language,
+        "annotator": person.annotator,
+        "name": person.name,
+        "kind": person.kind,
+        "lead": lead,
         "tasks": annotation.tasks,
         "guidelines": to_html(annotation.guidelines),
         "guidelines_version": annotation.guidelines_version(),
-        "place": service.place(),
-        "saved_at": service.saved_at(),
-        "trouble": service.trouble(),
-        "progress": {
-            task: asdict(service.progress(annotator, task)[0]) for task in annotation.tasks
-        },
+        "place": service.place,
+        "show_models": annotation.show_models,
+        "progress": service.progress(person),
+        **_standing(service),
     }
 
 
-def more(opening: Opening, payload: Mapping[str, Any], user: str | None) -> dict[str, Any]:
-    """The next questions of a task, and how far the person is.
+def enter(
+    opening: Opening, payload: Payload, user: HubUser | None
+) -> tuple[AnnotateService, Person]:
+    """The service, and who it is that wants something of it.
 
-    ``forgotten`` names those of their events on the way that ``progress`` does not count yet.
+    Raises:
+        SeedbedError: They may not come in, or did not say who they are.
     """
     service = opening.service()
-    annotator = _annotator(service, payload, user)
-    task = _task(service, payload.get("task"))
+    try:
+        return service, service.admit(_who(payload), user)
+    except AskName as error:
+        raise InvalidInput("This browser did not say who you are.", "Reload the page.") from error
+
+
+def next_(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
+    """The next questions for the card."""
+    service, person = enter(opening, payload, user)
     count = payload.get("count")
-    exclude = frozenset(_ids(payload.get("exclude")))
-    items = service.upcoming(annotator, task, count if isinstance(count, int) else 1, exclude)
-    progress, forgotten = service.progress(annotator, task, _ids(payload.get("event_ids")))
-    return {"items": items, "progress": asdict(progress), "forgotten": forgotten}
-
-
-def submit(opening: Opening, payload: Mapping[str, Any], user: str | None) -> dict[str, Any]:
-    """Keep events; tell which are received, which are in the dataset and which are refused."""
-    service = opening.service()
-    annotator = _annotator(service, payload, user)
-    events = payload.get("events")
-    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-        raise InvalidInput("The answers did not arrive as a list.", "Reload the page.")
-    receipt = service.submit(annotator, events)
+    again = payload.get("again") is True
+    count = count if isinstance(count, int) else 1
+    service.limits.spend(person.annotator, "questions", max(1, min(count, 50)))
+    tab = payload.get("tab")
+    if not isinstance(tab, str) or not _TAB.fullmatch(tab):
+        raise InvalidInput("This page did not say which one it is.", "Reload the page.")
+    items = service.next(
+        person,
+        tab,
+        count,
+        task=_task(service, payload.get("task")),
+        holding=_ids(payload.get("holding")),
+        again=again,
+    )
+    lead = service.door.is_lead(user)
+    for item in items:
+        if not lead:
+            del item["control"]  # who is tested shall not know when
     return {
-        "received": receipt.received,
-        "rejected": receipt.rejected,
-        "saved": service.saved(receipt.received),
-        "saved_at": service.saved_at(),
-        "trouble": service.trouble(),
+        "items": [for_screen(item) for item in items],
+        "progress": service.progress(person),
+        "skipped": service.board.skipped(person.annotator),
     }
 
 
-def check(opening: Opening, payload: Mapping[str, Any], user: str | None) -> dict[str, Any]:
+def submit(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
+    """Keep events; tell which are received, which are in the dataset and which are refused."""
+    service, person = enter(opening, payload, user)
+    tab = payload.get("tab")
+    if isinstance(tab, str):
+        service.board.renew(person.annotator, tab[:64])
+    return _submit(service, person, payload.get("events"))
+
+
+def check(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
     """Tell which events are in the dataset, and which the server does not know."""
-    service = opening.service()
-    _annotator(service, payload, user)
+    service, person = enter(opening, payload, user)
+    service.limits.spend(person.annotator, "calls")
     ids = _ids(payload.get("event_ids"))
     return {
         "saved": service.saved(ids),
         "forgotten": service.forgotten(ids),
-        "saved_at": service.saved_at(),
-        "trouble": service.trouble(),
+        **_standing(service),
     }
 
 
-def _must_sign_in(service: AnnotateService) -> bool:
-    return service.settings.on_space and service.project.access.annotate == "signed_in"
+def next_samples(
+    opening: Opening, who: Payload, user: HubUser | None, tab: str, count: int
+) -> Reply:
+    """For scripts: the next questions with raw texts; those handed out before are free again."""
+    service, person = enter(opening, {"who": who}, user)
+    service.limits.spend(person.annotator, "questions", max(1, min(count, 50)))
+    items = service.next(person, tab, count)
+    for item in items:
+        del item["control"]
+    return {"items": items, "progress": service.progress(person)}
 
 
-def _annotator(service: AnnotateService, payload: Mapping[str, Any], user: str | None) -> str:
-    if user is not None:
-        return user
-    if _must_sign_in(service):
-        raise NotSignedIn(
-            "Only signed-in people give feedback here.", "Press “Sign in with Hugging Face”."
-        )
+def submit_feedback(opening: Opening, who: Payload, user: HubUser | None, events: object) -> Reply:
+    """For scripts: keep events and tell what became of each."""
+    service, person = enter(opening, {"who": who}, user)
+    return _submit(service, person, events)
+
+
+def undo_feedback(opening: Opening, who: Payload, user: HubUser | None, event_ids: object) -> Reply:
+    """For scripts: take back answers by the ids they were sent with."""
+    service, person = enter(opening, {"who": who}, user)
+    ids = _ids(event_ids)
+    service.limits.spend(person.annotator, "events", len(ids))
+    return _told(service, person, service.withdraw(person, ids))
+
+
+def progress(opening: Opening, who: Payload, user: HubUser | None) -> Reply:
+    """For scripts: how far the person is, and where their answers are."""
+    service, person = enter(opening, {"who": who}, user)
+    service.limits.spend(person.annotator, "calls")
+    return {
+        "annotator": person.annotator,
+        "progress": service.progress(person),
+        "skipped": service.board.skipped(person.annotator),
+        **_standing(service),
+    }
+
+
+def _submit(service: AnnotateService, person: Person, events: object) -> Reply:
+    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
+        raise InvalidInput("The answers did not arrive as a list of objects.", "Send them again.")
+    service.limits.spend(person.annotator, "events", len(events))
+    return _told(service, person, service.submit(person, events))
+
+
+def _told(service: AnnotateService, person: Person, receipt: Receipt) -> Reply:
+    return {
+        "received": receipt.received,
+        "rejected": receipt.rejected,
+        "wrote": receipt.wrote,
+        "saved": service.saved(receipt.received),
+        "progress": service.progress(person),
+        **_standing(service),
+    }
+
+
+def _standing(service: AnnotateService) -> Reply:
+    return {"saved_at": service.syncer.saved_at, "trouble": service.syncer.trouble}
+
+
+def _who(payload: Payload) -> Payload:
     who = payload.get("who")
-    if not _is_guest(who):
-        raise InvalidInput("This browser did not say who you are.", "Reload the page.")
-    return str(who)
+    return who if isinstance(who, Mapping) else {}
 
 
-def _is_guest(who: object) -> bool:
-    return isinstance(who, str) and _GUEST.fullmatch(who) is not None
-
-
-def _task(service: AnnotateService, name: object) -> Task:
+def _task(service: AnnotateService, name: object) -> Task | None:
+    if name is None:
+        return None
     for task in service.project.annotation.tasks:
         if task == name:
             return task
     raise InvalidInput(f"This project has no task {str(name)[:40]!r}.", "Reload the page.")
 
 
-def _ids(given: object) -> list[str]:
+def _ids(given: object) -> Sequence[str]:
     if not isinstance(given, list) or len(given) > MAX_IDS:
-        raise InvalidInput(f"Expected a list of at most {MAX_IDS} ids.", "Reload the page.")
+        raise InvalidInput(f"Expected a list of at most {MAX_IDS} ids.", "Send fewer.")
     return [item for item in given if isinstance(item, str)]

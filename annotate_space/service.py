@@ -1,71 +1,73 @@
-"""What the annotation screen asks of the server: who sees what, and what is kept."""
+"""One project's annotation: who gets what, what is kept, and how it stands."""
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from itertools import islice
 from typing import Any, Final
 
-from pydantic import ValidationError
-
-from annotate_space.assignment import Pool, Question, questions
+from annotate_space import cards
+from annotate_space.answers import to_event
+from annotate_space.board import Board, Question
+from annotate_space.cards import Card
+from annotate_space.catalog import Catalog
 from annotate_space.journal import Journal
-from annotate_space.sync import FOLDER_INTERVAL, HUB_INTERVAL, Syncer
-from pipeline.core import layout
-from pipeline.core.errors import InvalidInput, SeedbedError
-from pipeline.core.feedback import FeedbackEvent, Key, timestamp
+from annotate_space.limits import Limits
+from annotate_space.people import AskName, Door, HubUser, Person, secret_of
+from annotate_space.recent import Recent
+from annotate_space.sync import Syncer
+from annotate_space.tickets import Tickets
+from annotate_space.watch import Inbox, Watcher
+from pipeline.core import controls, invitations
+from pipeline.core.errors import InvalidInput, InvitationNeeded, SeedbedError
+from pipeline.core.feedback import BadLine, FeedbackEvent, Parsed, timestamp
 from pipeline.core.projects import (
-    load_feedback,
     load_project,
     load_seed,
     open_store,
+    read_feedback,
     require_project,
     work_folder,
 )
-from pipeline.core.samples import read_shard
-from pipeline.core.schema import STAND_INS, Sample, Task, describe
+from pipeline.core.schema import Sample, Task, stable_id
 from pipeline.core.settings import Settings
 from pipeline.core.store_folder import FolderStore
-from pipeline.web.markup import to_html
 
 _log = logging.getLogger(__name__)
 
 MAX_EVENTS: Final = 200
 """Events taken in one call; a browser that was offline for longer sends several."""
 MAX_COUNT: Final = 50
-_LOOK_AGAIN: Final = 15.0
-_OWN_FIELDS: Final = frozenset({"annotator", "received_at", "schema_version"})
+_FOLDER_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 15.0
+_REMEMBERED: Final = 50_000
+"""Events of which the server can tell when they were saved, and which can be taken back by id."""
+_BAD_LINES: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far one annotator is with one task."""
-
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Receipt:
-    """What became of events that a browser sent.
+    """What became of events that were sent.
 
     Attributes:
         received: Ids that are in the journal or further; the server will not lose them.
         rejected: Why others were refused, by id; sending them again will not help.
+        wrote: By id, which models wrote the answers that were judged, in the order shown.
     """
 
-    received: tuple[str, ...]
-    rejected: Mapping[str, str]
+    received: list[str] = field(default_factory=list)
+    rejected: dict[str, str] = field(default_factory=dict)
+    wrote: dict[str, list[str]] = field(default_factory=dict)
 
 
 class AnnotateService:
-    """Serves one project's samples to annotators and keeps what they answer.
+    """Serves one project's questions to annotators and keeps what they answer.
 
     Making one reads the project, its samples and its feedback, and starts to sync.
 
@@ -80,124 +82,170 @@ class AnnotateService:
                 "Set the variable SEEDBED_PROJECT to the dataset's name, such as ana/farming.",
             )
         self.settings = settings
-        self._store = open_store(settings)
-        require_project(self._store)
-        self.project = load_project(self._store)
-        self.domain = load_seed(self._store).seed.domain or self._store.name
+        self.store = open_store(settings)
+        require_project(self.store)
+        secret = secret_of(settings, self.store)
+        self.door = Door(settings, self.store, secret)
+        self.limits = Limits()
+        self.catalog = Catalog(self.store)
+        self.board = Board(self.catalog)
+        self.recent = Recent()
+        self._bad_lines: list[BadLine] = []
+        self._settings_trouble: str | None = None
+        self._tickets = Tickets(secret)
         self._guard = threading.RLock()
-        self._reading = threading.Lock()
-        self._samples: dict[str, Sample] = {}
-        self._shards: set[str] = set()
-        self._pools: dict[Task, Pool] = {task: Pool() for task in self.project.annotation.tasks}
-        self._answered: dict[str, set[Key]] = {}
+        self._settled = threading.Condition()
+        self._claims: set[str] = set()
         self._unsaved: set[str] = set()
+        self._events: OrderedDict[str, FeedbackEvent] = OrderedDict()
+        self._saved_at: OrderedDict[str, str] = OrderedDict()
         self._last_moment = datetime.min.replace(tzinfo=UTC)
-        self._looked = -_LOOK_AGAIN
         self._closed = False
-        self._read_new_shards()
-        self._feedback = load_feedback(self._store)
-        for event in self._feedback.current():
-            self._note(event)
-        self._known = self._feedback.event_ids
-        self._journal = Journal(work_folder(self._store, settings) / "journal")
-        self._take_in([e for e in self._journal.take_over() if e.event_id not in self._known])
-        local = isinstance(self._store, FolderStore)
-        self._syncer = Syncer(
-            self._store,
-            self._journal,
-            interval=FOLDER_INTERVAL if local else HUB_INTERVAL,
+        self._configure()
+        self._take_in_samples()
+        folder = isinstance(self.store, FolderStore)
+        self.place = "this folder" if folder else "the Hub"
+        self.journal = Journal(work_folder(self.store, settings) / "journal")
+        inbox = Inbox(self.store, instance=self.journal.instance)
+        self._arrived(inbox.read_new())
+        self._take_in(self.journal.take_over())
+        self.syncer = Syncer(
+            self.store,
+            self.journal,
+            interval=_FOLDER_SECONDS if folder else settings.commit_seconds,
             saved=self._on_saved,
         )
-        self._syncer.start()
+        self._watcher = Watcher(
+            self.store,
+            inbox,
+            interval=_LOOK_SECONDS if folder else max(_LOOK_SECONDS, settings.commit_seconds),
+            arrived=self._arrived,
+            changed=self._changed,
+        )
+        self.syncer.start()
+        self._watcher.start()
 
-    def upcoming(
-        self, annotator: str, task: Task, count: int, exclude: Set[str] = frozenset()
-    ) -> list[dict[str, Any]]:
-        """The next questions for ``annotator``, ready to show, without those in ``exclude``.
+    def admit(self, who: Mapping[str, Any], user: HubUser | None) -> Person:
+        """Who it is, see ``Door.admit``; an invitation that was made elsewhere is looked for."""
+        try:
+            return self.door.admit(who, user)
+        except (AskName, InvitationNeeded):
+            if not who.get("invite"):
+                raise
+        self._watcher.look()
+        return self.door.admit(who, user)
+
+    def next(
+        self,
+        person: Person,
+        tab: str,
+        count: int,
+        *,
+        task: Task | None = None,
+        holding: Sequence[str] = (),
+        again: bool = False,
+    ) -> list[Card]:
+        """The next questions for ``person`` with their tickets; texts are raw Markdown.
 
         Looks for new samples in the project when there are not enough.
 
-        Raises:
-            SeedbedError: There is none left and the project cannot be read now.
+        Args:
+            person: Who asks.
+            tab: Where they are shown; what one tab holds no other gets.
+            count: How many, at most ``MAX_COUNT``.
+            task: None mixes the project's tasks.
+            holding: Questions that the tab still has; others that it had are free again.
+            again: Those that the person skipped.
         """
         count = max(1, min(count, MAX_COUNT))
-        found = self._choose(annotator, task, count, exclude)
-        if len(found) < count and time.monotonic() - self._looked > _LOOK_AGAIN:
+        asked = (person.annotator, tab, count)
+        found = self.board.next(*asked, task=task, holding=holding, again=again)
+        if not found and not again:
+            self._watcher.look()
+            found = self.board.next(*asked, task=task, holding=holding)
+        made = []
+        for question in found:
             try:
-                self._read_new_shards()
-            except SeedbedError as error:
-                if not found:
-                    raise
-                _log.warning("New samples cannot be looked for: %s", error)
-            found = self._choose(annotator, task, count, exclude)
-        return [self._card(question, annotator) for question in found]
+                made.append(self._card(question, person.annotator))
+            except (KeyError, SeedbedError) as error:
+                _log.warning("%s cannot be shown: %s", question.question_id, error)
+        return made
 
-    def submit(self, annotator: str, events: Sequence[Mapping[str, Any]]) -> Receipt:
+    def submit(self, person: Person, sent: Sequence[Mapping[str, Any]]) -> Receipt:
         """Keep events durably, each once, in the order given.
 
         Raises:
             InvalidInput: More than ``MAX_EVENTS``.
             StoreUnavailable: The disk refused; nothing was kept and all can be sent again.
         """
-        if len(events) > MAX_EVENTS:
+        if len(sent) > MAX_EVENTS:
             raise InvalidInput(
-                f"{len(events)} events came at once; at most {MAX_EVENTS} are taken.",
+                f"{len(sent)} events came at once; at most {MAX_EVENTS} are taken.",
                 "Send them in smaller groups.",
             )
-        fresh: list[FeedbackEvent] = []
-        received: list[str] = []
-        rejected: dict[str, str] = {}
-        with self._guard:
-            for raw in events:
-                event_id = str(raw.get("event_id", ""))[:200]
-                if event_id in self._known or any(e.event_id == event_id for e in fresh):
-                    received.append(event_id)
-                    continue
-                try:
-                    event = self._checked(annotator, raw)
-                except InvalidInput as error:
-                    rejected[event_id] = str(error)
+        receipt = Receipt()
+        named = [(str(raw.get("event_id") or uuid.uuid4())[:200], raw) for raw in sent]
+        with self._claimed({event_id for event_id, _ in named}):
+            fresh: dict[str, FeedbackEvent] = {}
+            for event_id, raw in named:
+                if event_id not in fresh and not self.board.knows(event_id):
+                    try:
+                        question = self._tickets.open(person.annotator, raw.get("ticket"))
+                        event = self._event({**raw, "event_id": event_id}, question, person)
+                    except InvalidInput as error:
+                        receipt.rejected[event_id] = str(error)
+                        continue
+                    fresh[event_id] = event
+                    if event.status != "withdrawn" and (names := self._authors(question)):
+                        receipt.wrote[event_id] = names
+                receipt.received.append(event_id)
+            self._keep(list(fresh.values()))
+        return receipt
+
+    def withdraw(self, person: Person, event_ids: Sequence[str]) -> Receipt:
+        """Take back answers of ``person`` by the ids they were sent with."""
+        receipt = Receipt()
+        fresh = []
+        with self._claimed({_undo_id(event_id) for event_id in event_ids}):
+            for event_id in dict.fromkeys(event_ids):
+                event = self._find(event_id)
+                if event is None or event.annotator != person.annotator:
+                    receipt.rejected[event_id] = "There is no such answer of yours."
+                elif self.board.knows(_undo_id(event_id)):
+                    receipt.received.append(event_id)
+                elif self.board.newest(event.key()) != event.received_at:
+                    receipt.rejected[event_id] = "A later answer of yours has replaced it."
                 else:
-                    fresh.append(event)
-                    received.append(event_id)
-            if fresh:
-                self._journal.append(fresh)
-                self._take_in(fresh)
-        return Receipt(tuple(received), rejected)
+                    fresh.append(_withdrawal(event, self._next_moment()))
+                    receipt.received.append(event_id)
+            self._keep(fresh)
+        return receipt
 
-    def saved(self, event_ids: Sequence[str]) -> list[str]:
-        """Those of ``event_ids`` that are in the dataset."""
+    def saved(self, event_ids: Iterable[str]) -> dict[str, str | None]:
+        """Those of ``event_ids`` that are in the dataset, and since when, as far as is known."""
         with self._guard:
-            return [i for i in event_ids if i in self._known and i not in self._unsaved]
+            return {
+                event_id: self._saved_at.get(event_id)
+                for event_id in event_ids
+                if event_id not in self._unsaved and self.board.knows(event_id)
+            }
 
-    def forgotten(self, event_ids: Sequence[str]) -> list[str]:
-        """Those of ``event_ids`` that this server does not know and the browser must send again."""
-        with self._guard:
-            return [i for i in event_ids if i not in self._known]
+    def forgotten(self, event_ids: Iterable[str]) -> list[str]:
+        """Those of ``event_ids`` that this server does not know and must be sent again."""
+        return [event_id for event_id in event_ids if not self.board.knows(event_id)]
 
-    def progress(
-        self, annotator: str, task: Task, event_ids: Sequence[str] = ()
-    ) -> tuple[Progress, list[str]]:
-        """How many questions ``annotator`` answered or skipped, and what that does not count.
+    def progress(self, person: Person) -> dict[Task, dict[str, int]]:
+        """How many questions ``person`` answered, and how many are left for them, by task."""
+        return {
+            task: asdict(progress)
+            for task, progress in self.board.progress(person.annotator).items()
+        }
 
-        The second are those of ``event_ids`` that have not arrived, as of the same moment.
-        """
-        with self._guard:
-            total = len(self._pools[task].questions)
-            done = sum(key.task == task for key in self._answered.get(annotator, ()))
-            return Progress(min(done, total), total), self.forgotten(event_ids)
-
-    def saved_at(self) -> str | None:
-        """When feedback was last added to the dataset, ISO 8601, or None."""
-        return self._syncer.saved_at
-
-    def trouble(self) -> str | None:
-        """Why feedback is not getting into the dataset now, or None."""
-        return self._syncer.trouble
-
-    def place(self) -> str:
-        """Where feedback ends up, in words for the screen."""
-        return "this folder" if isinstance(self._store, FolderStore) else "the Hub"
+    def troubles(self) -> list[str]:
+        """What is wrong with the project's files or with reading them, for its lead."""
+        found = [self._settings_trouble, self._watcher.trouble, *self.catalog.trouble]
+        unreadable = [*self._bad_lines, *self.journal.unreadable]
+        return [text for text in found if text] + [str(line) for line in unreadable]
 
     def close(self) -> None:
         """Commit what is left and release the journal.
@@ -208,114 +256,179 @@ class AnnotateService:
         if self._closed:
             return
         self._closed = True
+        self._watcher.stop()
         try:
-            self._syncer.stop()
+            self.syncer.stop()
         finally:
-            self._journal.close()
+            self.journal.close()
+
+    def question(self, person: Person, ticket: object) -> Question:
+        """What ``ticket`` was issued for; see ``Tickets.open``."""
+        return self._tickets.open(person.annotator, ticket)
+
+    def reload(self) -> None:
+        """Take in what was changed in the project's settings, as the lead does here."""
+        self._configure()
+
+    def _card(self, question: Question, annotator: str) -> Card:
+        sample = self._sample(question)
+        card = cards.plain_card(question, sample, annotator, self.project.annotation)
+        return card | {
+            "ticket": self._tickets.issue(annotator, question),
+            "control": question.control,
+        }
+
+    def _sample(self, question: Question) -> Sample | None:
+        """The sample that is asked about; the place of an instruction has none."""
+        return None if question.task == "instruction" else self.catalog.sample(question.sample_id)
+
+    def _authors(self, question: Question) -> list[str]:
+        if not self.project.annotation.show_models or not question.completion_ids:
+            return []
+        try:
+            return cards.authors(question, self.catalog.sample(question.sample_id))
+        except (KeyError, SeedbedError):
+            return []  # the answer counts, though its sample cannot be read just now
+
+    def _event(self, raw: Mapping[str, Any], question: Question, person: Person) -> FeedbackEvent:
+        options: list[str] = []
+        if question.task == "exam":
+            try:
+                sample = self.catalog.sample(question.sample_id)
+            except KeyError as error:
+                raise InvalidInput("This sample is no longer in the project.", "Go on.") from error
+            options = cards.options(sample, person.annotator)
+        event = to_event(
+            raw,
+            question,
+            annotator=person.annotator,
+            received_at=self._next_moment(),
+            exam_options=options,
+        )
+        return self._after(event)
+
+    @contextmanager
+    def _claimed(self, event_ids: set[str]) -> Iterator[None]:
+        """Wait until nobody else is keeping one of these: a message may arrive twice at once."""
+        with self._settled:
+            self._settled.wait_for(lambda: self._claims.isdisjoint(event_ids))
+            self._claims |= event_ids
+        try:
+            yield
+        finally:
+            with self._settled:
+                self._claims -= event_ids
+                self._settled.notify_all()
+
+    def _keep(self, events: list[FeedbackEvent]) -> None:
+        if events:
+            with self._guard:  # before the journal: a commit may be faster than this thread
+                self._unsaved.update(event.event_id for event in events)
+            try:
+                self.journal.append(events)
+            except SeedbedError:
+                with self._guard:
+                    self._unsaved.difference_update(event.event_id for event in events)
+                raise
+            self._remember(events)
 
     def _take_in(self, events: Sequence[FeedbackEvent]) -> None:
         """Count events that are in the journal but not in the dataset yet."""
-        self._feedback.add(events)
-        for event in events:
-            self._unsaved.add(event.event_id)
-            self._note(event)
-
-    def _on_saved(self, events: tuple[FeedbackEvent, ...]) -> None:
         with self._guard:
-            self._unsaved.difference_update(event.event_id for event in events)
+            self._unsaved.update(event.event_id for event in events)
+        self._remember(events)
 
-    def _read_new_shards(self) -> None:
-        """Take in samples that were added; one thread at a time, while others are served."""
-        with self._reading:
-            if time.monotonic() - self._looked < _LOOK_AGAIN:
-                return  # another thread has just looked
-            self._looked = time.monotonic()
-            folder = self._store.checkout(layout.SAMPLES)
-            for path in sorted((folder / layout.SAMPLES).rglob("*.parquet")):
-                shard = path.relative_to(folder).as_posix()
-                if shard not in self._shards:
-                    samples = list(read_shard(path))
-                    with self._guard:
-                        self._add(samples)
-                    self._shards.add(shard)
-
-    def _add(self, samples: Sequence[Sample]) -> None:
-        new = {s.sample_id: s for s in samples if s.sample_id not in self._samples}
-        self._samples.update(new)
-        for task, pool in self._pools.items():
-            pool.add(question for sample in new.values() for question in questions(sample, task))
-
-    def _choose(self, annotator: str, task: Task, count: int, exclude: Set[str]) -> list[Question]:
+    def _remember(self, events: Sequence[FeedbackEvent]) -> None:
         with self._guard:
-            answered = self._answered.get(annotator, set())
-            upcoming = self._pools[task].upcoming(annotator, answered)
-            wanted = (question for question in upcoming if _question_id(question) not in exclude)
-            return list(islice(wanted, count))
+            for event in events:
+                self._count(event)
+                self._events[event.event_id] = event
+            while len(self._events) > _REMEMBERED:
+                self._events.popitem(last=False)
 
-    def _note(self, event: FeedbackEvent) -> None:
-        answered = self._answered.setdefault(event.annotator, set())
-        if self._feedback.get(event.key()) is None:
-            answered.discard(event.key())
-        else:
-            answered.add(event.key())
+    def _on_saved(self, events: Sequence[FeedbackEvent], at: str) -> None:
+        with self._guard:
+            for event in events:
+                self._unsaved.discard(event.event_id)
+                self._saved_at[event.event_id] = at
+            while len(self._saved_at) > _REMEMBERED:
+                self._saved_at.popitem(last=False)
 
-    def _checked(self, annotator: str, raw: Mapping[str, Any]) -> FeedbackEvent:
-        fields = {name: value for name, value in raw.items() if name not in _OWN_FIELDS}
+    def _arrived(self, parsed: Iterable[Parsed]) -> None:
+        """Count what is in the dataset, from whichever Space it came."""
+        for item in parsed:
+            if isinstance(item, FeedbackEvent):
+                self._count(item)
+            elif len(self._bad_lines) < _BAD_LINES:
+                self._bad_lines.append(item)
+
+    def _count(self, event: FeedbackEvent) -> None:
+        if self.board.record(event):
+            self.recent.note(event)
+
+    def _changed(self) -> None:
+        self._take_in_samples()
         try:
-            event = FeedbackEvent.model_validate(
-                {**fields, "annotator": annotator, "received_at": self._next_moment()},
-                strict=True,
-            )
-        except ValidationError as error:
-            raise InvalidInput(f"This answer cannot be kept: {describe(error)}.", "") from error
-        sample = self._samples.get(event.sample_id)
-        if sample is None:
-            raise InvalidInput(f"There is no sample {event.sample_id}.", "Reload the page.")
-        if event.task not in self.project.annotation.tasks:
-            raise InvalidInput(f"This project does not ask for {event.task}.", "Reload the page.")
-        known = {completion.completion_id for completion in sample.completions}
-        for name in (event.completion_id, event.left_id, event.right_id):
-            if name is not None and name not in known:
-                raise InvalidInput(
-                    f"Sample {event.sample_id} has no answer {name}.", "Reload the page."
-                )
-        return self._after_known(event)
+            self._configure()
+        except SeedbedError as error:
+            # People go on under the settings as they were; the lead's view tells.
+            self._settings_trouble = str(error)
+            _log.warning("Changed settings cannot be used: %s", error)
 
-    def _after_known(self, event: FeedbackEvent) -> FeedbackEvent:
+    def _configure(self) -> None:
+        project = load_project(self.store)
+        seed = load_seed(self.store).seed
+        invited = invitations.load(self.store)
+        known = controls.load(self.store)
+        self.board.configure(project.annotation, seed.cells(), known.controls)
+        self.door.configure(project.access, invited)
+        self.project, self.invitations, self.controls = project, invited, known
+        self.domain = seed.domain or self.store.name
+        self.language = seed.language
+        self._settings_trouble = None
+
+    def _take_in_samples(self) -> None:
+        if self.catalog.refresh():
+            self.board.grew()
+
+    def _find(self, event_id: str) -> FeedbackEvent | None:
+        with self._guard:
+            if event := self._events.get(event_id):
+                return event
+        if not self.board.knows(event_id):
+            return None
+        for item in read_feedback(self.store):  # from before the last start
+            if isinstance(item, FeedbackEvent) and item.event_id == event_id:
+                return item
+        return None
+
+    def _after(self, event: FeedbackEvent) -> FeedbackEvent:
         """Place ``event`` after what it replaces, should another server's clock be ahead."""
-        newest = self._feedback.newest(event.key())
-        if newest is None or newest.received_at < event.received_at:
+        newest = self.board.newest(event.key())
+        if newest is None or newest < event.received_at:
             return event
-        moment = datetime.fromisoformat(newest.received_at) + timedelta(milliseconds=1)
+        moment = datetime.fromisoformat(newest) + timedelta(milliseconds=1)
         return event.model_copy(update={"received_at": timestamp(moment)})
 
     def _next_moment(self) -> str:
         """A time later than any given before: the order of events is the order of arrival."""
-        self._last_moment = max(datetime.now(UTC), self._last_moment + timedelta(milliseconds=1))
-        return timestamp(self._last_moment)
+        with self._guard:
+            after = self._last_moment + timedelta(milliseconds=1)
+            self._last_moment = max(datetime.now(UTC), after)
+            return timestamp(self._last_moment)
 
-    def _card(self, question: Question, annotator: str) -> dict[str, Any]:
-        sample = self._samples[question.sample_id]
-        texts = {completion.completion_id: completion for completion in sample.completions}
-        shown = [texts[name] for name in question.sides(annotator)]
-        show_topic = self.project.annotation.show_topic
-        return {
-            "id": _question_id(question),
-            "task": question.task,
-            "sample_id": sample.sample_id,
-            "topic": sample.topic if show_topic else "",
-            "perspective": sample.perspective if show_topic else "",
-            "instruction": _rendered(sample.instruction),
-            "answers": [
-                {"completion_id": item.completion_id, "html": _rendered(item.text)}
-                for item in shown
-            ],
-            "stand_in": any(item.model in STAND_INS for item in shown),
+
+def _undo_id(event_id: str) -> str:
+    return stable_id("undo", event_id)
+
+
+def _withdrawal(event: FeedbackEvent, received_at: str) -> FeedbackEvent:
+    """The event that takes ``event`` back; the same one however often it is asked for."""
+    return event.model_copy(
+        update={
+            "event_id": _undo_id(event.event_id),
+            "status": "withdrawn",
+            "received_at": received_at,
+            "answered_at": None,
         }
-
-
-def _question_id(question: Question) -> str:
-    return f"{question.task}:{question.sample_id}:{'|'.join(sorted(question.completion_ids))}"
-
-
-_rendered = lru_cache(maxsize=4_096)(to_html)
+    )

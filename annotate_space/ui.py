@@ -1,19 +1,23 @@
-"""The Annotate Space's page: the card, and a sign-in where one is possible."""
+"""The Annotate Space's page: the card, the lead's view, and a sign-in where one is possible."""
 
 from __future__ import annotations
 
 import logging
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
 
-from annotate_space import handlers
+from annotate_space import handlers, lead_handlers
+from annotate_space.api import add_endpoints
 from annotate_space.deck import deck
-from annotate_space.handlers import Opening
+from annotate_space.handlers import Opening, Payload, Reply
+from annotate_space.lead_view import lead_view
+from annotate_space.people import HubUser, user_of_profile
+from annotate_space.words import translations
 from pipeline.core.errors import InvalidInput, SeedbedError
 from pipeline.core.settings import Settings
 from pipeline.web.serve import launch
@@ -23,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 STYLE: Final = Path(__file__).with_name("style.css")
 
-Handler = Callable[[Opening, Mapping[str, Any], str | None], dict[str, Any]]
+Handler = Callable[[Opening, Payload, HubUser | None], Reply]
 
 
 def build_app(opening: Opening) -> gr.Blocks:
@@ -32,16 +36,25 @@ def build_app(opening: Opening) -> gr.Blocks:
     with page:
         sign_in_button(opening.settings)
         deck(
-            [
-                _server_function(name, handler, opening)
-                for name, handler in (
-                    ("hello", handlers.hello),
-                    ("more", handlers.more),
-                    ("submit", handlers.submit),
-                    ("check", handlers.check),
-                )
-            ]
+            _server_functions(
+                opening,
+                hello=handlers.hello,
+                next=handlers.next_,
+                submit=handlers.submit,
+                check=handlers.check,
+            )
         )
+        lead_view(
+            _server_functions(
+                opening,
+                overview=lead_handlers.overview,
+                invite=lead_handlers.invite,
+                revoke=lead_handlers.revoke,
+                configure=lead_handlers.configure,
+                control=lead_handlers.control,
+            )
+        )
+        add_endpoints(opening)
     return page
 
 
@@ -51,7 +64,8 @@ def main(settings: Settings) -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    launch(build_app(opening), settings, styles=[STYLE], wait=False)
+    launch(build_app(opening), settings, styles=[STYLE], translations=translations(), wait=False)
+    threading.Thread(target=_open_early, args=(opening,), daemon=True).start()
     stopped.wait()
     try:
         opening.close()
@@ -59,17 +73,37 @@ def main(settings: Settings) -> None:
         _log.warning("Feedback stays in the journal until the next start: %s", error)
 
 
-def _server_function(name: str, handler: Handler, opening: Opening) -> Callable[..., Any]:
-    """Make a handler callable from the card: Gradio finds it by name, and fills in the profile."""
+def _open_early(opening: Opening) -> None:
+    """Read the project before somebody waits for it."""
+    try:
+        opening.service()
+    except SeedbedError as error:
+        _log.warning("Not ready yet, tried again when somebody comes: %s", error)
 
-    def call(payload: dict[str, Any], profile: gr.OAuthProfile | None) -> dict[str, Any]:
-        user = profile.username if profile is not None and opening.settings.on_space else None
+
+def _server_functions(opening: Opening, **named: Handler) -> list[Callable[..., Any]]:
+    return [_server_function(name, handler, opening) for name, handler in named.items()]
+
+
+def _server_function(name: str, handler: Handler, opening: Opening) -> Callable[..., Any]:
+    """Make a handler callable from a component: Gradio finds it by name, and adds the sign-in."""
+    on_space = opening.settings.on_space  # elsewhere everybody is the machine's own account
+
+    def call(
+        payload: dict[str, Any], profile: gr.OAuthProfile | None, token: gr.OAuthToken | None
+    ) -> dict[str, Any]:
         try:
             if not isinstance(payload, dict):
                 raise InvalidInput("The message is no object.", "Reload the page.")
-            return handler(opening, payload, user)
+            return handler(opening, payload, _user(profile, token) if on_space else None)
         except SeedbedError as error:
-            return {"error": str(error)}
+            return handlers.failure(error)
 
     call.__name__ = name
     return call
+
+
+def _user(profile: gr.OAuthProfile | None, token: gr.OAuthToken | None) -> HubUser | None:
+    if profile is None:
+        return None
+    return user_of_profile(profile, token.token if token is not None else None)

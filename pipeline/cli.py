@@ -22,7 +22,7 @@ from huggingface_hub import get_token
 from pydantic import ValidationError
 
 from pipeline import __version__
-from pipeline.core import layout
+from pipeline.core import invitations, layout
 from pipeline.core.errors import InvalidInput, ModelUnavailable, SeedbedError
 from pipeline.core.layout import ExportFormat
 from pipeline.core.projects import (
@@ -48,7 +48,7 @@ from pipeline.core.schema import (
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.core.store_folder import FolderStore
-from pipeline.deploy import copy_project, deploy_spaces, require_target
+from pipeline.deploy import annotate_address, copy_project, deploy_spaces, require_target
 from pipeline.generation.access import ModelAccess, host_of
 from pipeline.local import LocalSpaces, Port
 from pipeline.terminal import (
@@ -58,6 +58,7 @@ from pipeline.terminal import (
     quiet_libraries,
     say,
     show_estimate,
+    show_invitations,
     show_run,
     show_status,
 )
@@ -373,6 +374,67 @@ def serve(
 
 
 @app.command()
+def invite(
+    project: ProjectName,
+    *,
+    name: Annotated[str | None, typer.Option(help="Who it is for.")] = None,
+    expires: Annotated[
+        str, typer.Option(metavar="TIME", help="How long it is good: 30m, 12h, 7d, 2w.")
+    ] = "7d",
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Where the Annotate Space is, if not where deployed."),
+    ] = None,
+    revoke: Annotated[
+        str | None, typer.Option(metavar="ID", help="Take this invitation back instead.")
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Show all invitations instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a link with which somebody can annotate without an account."""
+    settings = _settings(project)
+    store = open_store(settings)
+    require_project(store)
+    if listed:
+        everyone = invitations.load(store).invitations
+        if as_json:
+            print_json({"invitations": [one.model_dump(exclude={"digest"}) for one in everyone]})
+        else:
+            show_invitations(everyone)
+        return
+    if revoke is not None:
+        gone = invitations.revoke(store, revoke)
+        if as_json:
+            print_json(gone.model_dump(exclude={"digest"}))
+        else:
+            say(f"Invitation {gone.id} lets nobody in any more.")
+        return
+    if name is None:
+        raise InvalidInput("An invitation is for somebody.", 'Say for whom: --name "Ana".')
+    address = _address(url or annotate_address(settings))
+    made = invitations.make(
+        store,
+        name,
+        invitations.parse_duration(expires),
+        pseudonyms=load_project(store).access.pseudonyms,
+        made_by="the command line",
+    )
+    link = f"{address}/?invite={made.token}"
+    if as_json:
+        print_json({"link": link, **made.invitation.model_dump(exclude={"digest"})})
+        return
+    say(
+        link,
+        "",
+        f"Good until {made.invitation.expires_at[:16].replace('T', ' ')} UTC. Whoever has this "
+        "link annotates with it; it is not shown again.",
+        f"Take it back: python -m pipeline invite {store.name} --revoke {made.invitation.id}",
+    )
+    if not is_folder(store.name):
+        say("Somebody without an account can open it once the Annotate Space is public.")
+
+
+@app.command()
 def deploy(
     project: Annotated[str, typer.Argument(metavar="PROJECT", help="user/name on the Hub")],
     source: Annotated[
@@ -423,6 +485,16 @@ def _settings(project: str, *, on_hub: bool = False) -> Settings:
             f"Did you mean ./{project}? If not, run this where there is no such folder.",
         )
     return replace(settings, project=project, hf_token=settings.hf_token or get_token())
+
+
+def _address(url: str) -> str:
+    """The address of a page, without what follows it."""
+    if not re.fullmatch(r"https?://[^\s?#]+/?", url):
+        raise InvalidInput(
+            f"{url!r} is no address of a page.",
+            "Write it as https://ana-farming-annotate.hf.space.",
+        )
+    return url.rstrip("/")
 
 
 def _as_folder(path: str) -> str:

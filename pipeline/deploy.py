@@ -7,6 +7,8 @@ under the import paths they have here, so that it needs nothing else.
 from __future__ import annotations
 
 import ast
+import re
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +22,13 @@ from pipeline.core.projects import is_folder
 from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Store
 
+SECRET: Final = "SEEDBED_SECRET"  # noqa: S105 - its name
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _ROOT_FILES: Final = ("app.py", "README.md", "requirements.txt")
 _KINDS: Final = {".py", ".css", ".js", ".html", ".jinja2", ".json"}
 _FILES_A_COMMIT: Final = 50
+_LONGEST_LABEL: Final = 63
+"""Characters that one part of a host name can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +39,17 @@ class Space:
         package: Its top-level package.
         suffix: Added to the project's name to make the Space's.
         token_use: What the owner's token, added as a secret, must be allowed to do.
+        signs: Whether it needs a secret of its own, which stays when that token is replaced.
     """
 
     package: str
     suffix: str
     token_use: str
+    signs: bool = False
 
 
 SEED_SPACE: Final = Space("seed_space", "seed", "read")
-ANNOTATE_SPACE: Final = Space("annotate_space", "annotate", "write to")
+ANNOTATE_SPACE: Final = Space("annotate_space", "annotate", "write to", signs=True)
 SPACES: Final = (SEED_SPACE, ANNOTATE_SPACE)
 
 
@@ -116,6 +123,24 @@ def _package_of(path: Path) -> Path:
     return next(folder for folder in path.parents if (folder / "__init__.py").is_file())
 
 
+def annotate_address(settings: Settings) -> str:
+    """Where annotators open the project, as far as its name tells.
+
+    Raises:
+        InvalidInput: The Hub shortens such a long name in a way that cannot be told beforehand.
+    """
+    if is_folder(settings.project):
+        return "http://127.0.0.1:7861"
+    name = f"{settings.project}-{ANNOTATE_SPACE.suffix}".lower()
+    host = re.sub("[^a-z0-9]", "-", name)
+    if len(host) > _LONGEST_LABEL:
+        raise InvalidInput(
+            f"The address of {settings.project}-{ANNOTATE_SPACE.suffix} is too long to be known.",
+            "Give it with --url; the Space's menu shows it under “Embed this Space”.",
+        )
+    return f"https://{host}.hf.space"
+
+
 def require_target(settings: Settings) -> None:
     """Refuse, before anything is done, what could only fail half-way.
 
@@ -185,6 +210,9 @@ def _deploy(space: Space, settings: Settings) -> Deployed:
     with hub.errors(name, signed_in=settings.hf_token is not None):
         made = not api.repo_exists(name, repo_type="space")
         api.create_repo(name, repo_type="space", space_sdk="gradio", private=True, exist_ok=True)
+        if space.signs and SECRET not in api.get_space_secrets(name):
+            # Never replaced: pseudonyms are made with it.
+            api.add_space_secret(name, SECRET, secrets.token_hex(32))
         api.create_commit(
             name,
             [

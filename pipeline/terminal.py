@@ -9,8 +9,9 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from huggingface_hub import constants
@@ -27,6 +28,7 @@ from rich.text import Text
 from pipeline.core.runs import dollars, duration
 
 if TYPE_CHECKING:
+    from pipeline.core.invitations import Invitation
     from pipeline.core.runs import RunRecord
     from pipeline.curation.coverage import Status
     from pipeline.curation.history import History, RunFacts
@@ -140,6 +142,22 @@ def _short(number: float) -> str:
         if number >= size:
             return f"{number / size:.1f}{letter}"
     return f"{number:.0f}"
+
+
+def show_invitations(invitations: Sequence[Invitation]) -> None:
+    """Who was invited, and which links still let somebody in."""
+    if not invitations:
+        say("Nobody has been invited yet.")
+        return
+    now = datetime.now(UTC)
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("id", "name", "made", "good until", ""):
+        table.add_column(heading)
+    for one in invitations:
+        state = "taken back" if one.revoked_at else "expired" if one.ended(now) else ""
+        cells = (one.id, one.name, one.made_at[:10], one.expires_at[:10], state)
+        table.add_row(*map(Text, cells))
+    _out.print(table)
 
 
 def show_run(name: str, record: RunRecord) -> None:

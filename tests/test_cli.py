@@ -11,11 +11,13 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from pipeline import __version__
+from pipeline.core import invitations
 from pipeline.core.projects import load_project, load_seed, make_project, read_feedback
 from pipeline.core.samples import read_samples
 from pipeline.core.schema import ModelChoice, Project
@@ -559,3 +561,60 @@ def test_the_version_is_told() -> None:
 )
 def test_every_command_explains_itself(command: str) -> None:
     assert "--help" in run(command, "--help").stdout
+
+
+def test_an_invitation_to_a_folder_is_made_listed_and_taken_back(folder: Path) -> None:
+    store = FolderStore(folder)
+    fill(store, [])
+    said = run("invite", folder, "--name", "Ana María", "--expires", "2w").stdout
+    link = said.splitlines()[0]
+    address, token = link.split("/?invite=")
+    assert address == "http://127.0.0.1:7861"
+    found = invitations.load(store).check(token, datetime.now(UTC))
+    assert found.name == "Ana María"
+    assert f"--revoke {found.id}" in said
+    assert found.expires_at[:10] in said
+    told = json.loads(
+        run("invite", folder, "--name", "Bo", "--url", "https://x.org/a/", "--json").stdout
+    )
+    assert told["link"].startswith("https://x.org/a/?invite=")
+    assert "digest" not in told
+    assert told["id"] in run("invite", folder, "--revoke", told["id"]).stdout
+    shown = run("invite", folder, "--list").stdout
+    assert "Ana María" in shown
+    assert "taken back" in shown
+    listed = json.loads(run("invite", folder, "--list", "--json").stdout)["invitations"]
+    assert [one["revoked_at"] is None for one in listed] == [True, False]
+    assert token not in shown + json.dumps(listed)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "--name"),
+        (("--name", "a~b"), "cannot be the name"),
+        (("--name", "Ana", "--expires", "soon"), "such as 7d"),
+        (("--name", "Ana", "--expires", "3w", "--url", "ftp://x"), "no address"),
+        (("--name", "Ana", "--expires", "60w"), "at most a year"),
+        (("--revoke", "nobody"), "no invitation"),
+    ],
+)
+def test_an_invitation_that_cannot_be_made_says_why(
+    folder: Path, words: tuple[str, ...], said: str
+) -> None:
+    fill(FolderStore(folder), [])
+    assert said in a_line(run("invite", folder, *words, code=1).stderr)
+    assert not (folder / "invitations.json").exists()
+
+
+def test_an_invitation_to_a_hub_project_opens_its_space(hub: HubServer) -> None:
+    token = hub.add_user("ana")
+    env = hub.client_env(token)
+    run("init", "ana/Farming_2", env=env)
+    said = run("invite", "ana/Farming_2", "--name", "Bo", env=env).stdout
+    link = said.splitlines()[0]
+    assert link.startswith("https://ana-farming-2-annotate.hf.space/?invite=")
+    assert "public" in said
+    assert link.split("=")[1].encode() not in b"".join(hub.files("ana/Farming_2").values())
+    reader = {**env, "HF_TOKEN": hub.add_token("ana", "read")}
+    assert "write" in run("invite", "ana/Farming_2", "--name", "Bo", env=reader, code=1).stderr

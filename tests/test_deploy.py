@@ -12,10 +12,13 @@ import time
 from pathlib import Path
 
 import pytest
+from huggingface_hub import HfApi
 from playwright.sync_api import expect
 
+from pipeline.core.errors import InvalidInput
+from pipeline.core.settings import Settings
 from pipeline.core.store_folder import FolderStore
-from pipeline.deploy import ANNOTATE_SPACE, SEED_SPACE, SPACES, Space, assemble
+from pipeline.deploy import ANNOTATE_SPACE, SEED_SPACE, SPACES, Space, annotate_address, assemble
 from tests.conftest import NewPage
 from tests.factories import a_sample, fill
 from tests.hub_server import Fault, HubServer
@@ -133,7 +136,7 @@ def test_deploying_a_folder_makes_a_dataset_and_two_spaces(hub: HubServer, folde
         for path, data in assemble(space).items():
             assert files[path] == data
         assert hub.variables(name) == {"SEEDBED_PROJECT": "ana/farming"}
-        assert hub.secrets(name) == {}
+        assert set(hub.secrets(name)) == ({"SEEDBED_SECRET"} if space.signs else set())
         assert f"{hub.url}/spaces/{name}" in done.stdout
     assert "a token that may write to ana/farming" in done.stdout
     everything = b"".join(
@@ -148,8 +151,38 @@ def test_deploying_a_folder_makes_a_dataset_and_two_spaces(hub: HubServer, folde
     assert token.encode() not in everything
     assert token not in done.stdout + done.stderr
     before = hub.head("ana/farming-seed", "space")
+    signed = hub.secrets("ana/farming-annotate")
+    assert len(bytes.fromhex(signed["SEEDBED_SECRET"])) == 32
+    assert signed["SEEDBED_SECRET"] not in done.stdout + done.stderr
     assert "Updated" in run("deploy", "ana/farming", env=env).stdout
+    assert hub.secrets("ana/farming-annotate") == signed
     assert hub.head("ana/farming-seed", "space") == before
+
+
+def test_a_secret_that_the_owner_set_is_kept(hub: HubServer, folder: Path) -> None:
+    token = hub.add_user("ana")
+    fill(FolderStore(folder), [])
+    api = HfApi(endpoint=hub.url, token=token)
+    api.create_repo("ana/farming-annotate", repo_type="space", space_sdk="gradio")
+    api.add_space_secret("ana/farming-annotate", "SEEDBED_SECRET", "mine")
+    run("deploy", "ana/farming", "--from", folder, env=hub.client_env(token))
+    assert hub.secrets("ana/farming-annotate") == {"SEEDBED_SECRET": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("project", "address"),
+    [
+        ("ana/farming", "https://ana-farming-annotate.hf.space"),
+        ("Ana_B/farming.v2", "https://ana-b-farming-v2-annotate.hf.space"),
+        ("./farming", "http://127.0.0.1:7861"),
+    ],
+)
+def test_annotators_find_a_project_at_an_address_that_its_name_tells(
+    project: str, address: str
+) -> None:
+    assert annotate_address(Settings(project=project)) == address
+    with pytest.raises(InvalidInput, match="--url"):
+        annotate_address(Settings(project=f"ana/{'x' * 60}"))
 
 
 def test_a_deploy_that_broke_off_goes_on_when_repeated(hub: HubServer, folder: Path) -> None:

@@ -11,6 +11,7 @@ value that is wrong) and what to do next. Third-party errors are wrapped where t
     |-- Conflict             somebody else changed the file since it was read
     |-- NotSignedIn          no credentials, or the Hub does not accept them
     |-- NotAllowed           the credentials are good but may not do this
+    |-- InvitationNeeded     no invitation was shown, or it is not good any more
     |-- StoreUnavailable     the Hub or the disk cannot be reached now; trying again may help
     |   `-- RateLimited      the Hub asks to wait
     |-- ModelUnavailable     a model endpoint did not answer as one
@@ -68,6 +69,10 @@ class NotSignedIn(SeedbedError):
 
 class NotAllowed(SeedbedError):
     """The credentials are good but may not do this."""
+
+
+class InvitationNeeded(SeedbedError):
+    """No invitation was shown where one is needed, or it is not good any more."""
 
 
 class StoreUnavailable(SeedbedError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Final
 
 import httpx2
@@ -15,7 +16,13 @@ from huggingface_hub.errors import (
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
 )
-from huggingface_hub.utils._http import hf_request_event_hook, parse_ratelimit_headers
+from huggingface_hub.utils._datetime import parse_datetime
+from huggingface_hub.utils._http import (
+    get_session,
+    hf_raise_for_status,
+    hf_request_event_hook,
+    parse_ratelimit_headers,
+)
 
 from pipeline.core.errors import (
     InvalidInput,
@@ -29,6 +36,10 @@ from pipeline.core.errors import (
 
 _TIMEOUT: Final = httpx2.Timeout(30, connect=10)
 _LONGEST_WAIT: Final = 20.0
+_SIGN_IN: Final = (
+    "sign in with an account that may use it (on a command line: `hf auth login`, or set HF_TOKEN; "
+    "the owner of a Space checks its secret HF_TOKEN)"
+)
 _OF_THE_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -42,6 +53,21 @@ class MovedOn(StoreUnavailable):
 def client(hub: str, token: str | None) -> HfApi:
     """A client that acts as ``token``; None is anonymous, whoever is logged in on the machine."""
     return HfApi(endpoint=hub, token=token or False, library_name="seedbed")
+
+
+def commit_dates(api: HfApi, dataset: str) -> Iterator[datetime]:
+    """When each commit of a dataset was made, newest first; pages are asked for when needed.
+
+    The client's own ``list_repo_commits`` fetches the whole history before it returns, and tries
+    for half a minute.
+    """
+    url: str | None = f"{api.endpoint}/api/datasets/{dataset}/commits/main"
+    while url is not None:
+        page = get_session().get(url, headers=api._build_hf_headers())
+        hf_raise_for_status(page)
+        for item in page.json():
+            yield parse_datetime(item["date"])
+        url = page.links.get("next", {}).get("url")
 
 
 @contextmanager
@@ -79,8 +105,7 @@ def not_found(name: str) -> ProjectNotFound:
     return ProjectNotFound(
         f"There is no project {name} on the Hub, or it is private and you are not signed in with a "
         "token that may see it.",
-        "If it is there, sign in with `hf auth login` or set HF_TOKEN; "
-        f"if not, make it with: python -m pipeline init {name}",
+        f"If it is there, {_SIGN_IN}; if not, make it with: python -m pipeline init {name}",
     )
 
 
@@ -128,14 +153,14 @@ def _disk(name: str, error: OSError) -> StoreUnavailable:
 def _refused() -> NotSignedIn:
     return NotSignedIn(
         "The Hub does not accept this token.",
-        "Sign in again (on a command line with `hf auth login`), or make a new token under "
-        "Settings, Access Tokens, on the Hub.",
+        "Make a new one under Settings, Access Tokens, on the Hub, or sign in again; on a command "
+        "line, with `hf auth login`. The owner of a Space puts it into its secret HF_TOKEN.",
     )
 
 
 def _anonymous(name: str) -> NotSignedIn:
     return NotSignedIn(
-        f"Nobody is signed in to use {name}.", "Sign in with `hf auth login`, or set HF_TOKEN."
+        f"Nobody is signed in to use {name}.", f"{_SIGN_IN[0].upper()}{_SIGN_IN[1:]}."
     )
 
 

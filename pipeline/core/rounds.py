@@ -5,13 +5,9 @@ Votes go on arriving while a round runs; a frozen file lets an interrupted round
 
 from __future__ import annotations
 
-from typing import Self
-
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.core.schema import SCHEMA_VERSION, parse_json
-
-MAX_BYTES = 20_000_000
+from pipeline.core.schema import Stored
 
 
 class Judged(BaseModel):
@@ -44,7 +40,7 @@ class CellCount(BaseModel):
     accepted: int
 
 
-class Round(BaseModel):
+class Round(Stored):
     """What round ``number`` builds on.
 
     Attributes:
@@ -57,22 +53,11 @@ class Round(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    FILE = "the round"
+    MOST_BYTES = 20_000_000
+
     number: int = Field(ge=2, le=9999)
     made_at: str
     good: tuple[Judged, ...] = ()
     bad: tuple[Judged, ...] = ()
     accepted: tuple[CellCount, ...] = ()
-
-    @classmethod
-    def from_json(cls, data: bytes, name: str = "the round") -> Self:
-        """Read a round.
-
-        Raises:
-            InvalidInput: Names every field that is wrong, in one message.
-        """
-        return parse_json(cls, data, name, MAX_BYTES)
-
-    def to_json(self) -> bytes:
-        """Write the round."""
-        return (self.model_dump_json(indent=2) + "\n").encode()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.core import layout
 from pipeline.core.errors import InvalidInput
-from pipeline.core.schema import SCHEMA_VERSION, parse_json
+from pipeline.core.schema import Stored
 from pipeline.core.store import Store
-
-MAX_BYTES = 1_000_000
 
 
 class FailureCount(BaseModel):
@@ -34,7 +32,7 @@ class FailureCount(BaseModel):
     example: str
 
 
-class RunRecord(BaseModel):
+class RunRecord(Stored):
     """What a run did, or has done so far.
 
     Attributes:
@@ -66,7 +64,8 @@ class RunRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    FILE = "the run record"
+
     run_id: str
     fingerprint: str
     round: int | None = None
@@ -92,22 +91,9 @@ class RunRecord(BaseModel):
     unpriced: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
-    @classmethod
-    def from_json(cls, data: bytes, name: str = "the run record") -> Self:
-        """Read a record.
-
-        Raises:
-            InvalidInput: Names every field that is wrong, in one message.
-        """
-        return parse_json(cls, data, name, MAX_BYTES)
-
     def price(self) -> str:
         """What it cost, in words that do not take unknown for free."""
         return priced(self.cost, some_unknown=bool(self.unpriced))
-
-    def to_json(self) -> bytes:
-        """Write the record."""
-        return (self.model_dump_json(indent=2) + "\n").encode()
 
 
 def read_runs(store: Store) -> Iterator[RunRecord | InvalidInput]:

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import from_json
@@ -67,12 +67,37 @@ class Example(BaseModel):
     perspective: str = Field(default="", max_length=300)
 
 
-class Seed(BaseModel):
+class Stored(BaseModel):
+    """What is kept as one JSON file of a project, with the version of its form."""
+
+    FILE: ClassVar[str]
+    """What it is called in messages."""
+    MOST_BYTES: ClassVar[int] = 2_000_000
+
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+
+    @classmethod
+    def from_json(cls, data: bytes, name: str = "") -> Self:
+        """Read the file; ``name`` tells it from others of its kind.
+
+        Raises:
+            InvalidInput: Names every field that is wrong, in one message.
+        """
+        return parse_json(cls, data, name or cls.FILE, cls.MOST_BYTES)
+
+    def to_json(self) -> bytes:
+        """Write the file, defaults included, so that it documents itself."""
+        return _dump(self.model_dump(mode="json"))
+
+
+class Seed(Stored):
     """What the expert wrote. An empty seed is valid to keep; see ``pipeline.core.checks``."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
-    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    FILE = "seed_data.json"
+    MOST_BYTES = MAX_SEED_BYTES
+
     domain: str = Field(default="", max_length=200)
     description: str = Field(default="", max_length=4_000)
     language: str = Field(default="en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
@@ -88,15 +113,6 @@ class Seed(BaseModel):
         if isinstance(fields, dict):
             return {name: value for name, value in fields.items() if name not in _DERIVED}
         return fields
-
-    @classmethod
-    def from_json(cls, data: bytes) -> Self:
-        """Read a seed file.
-
-        Raises:
-            InvalidInput: Names every field that is wrong, in one message.
-        """
-        return parse_json(cls, data, "seed_data.json", MAX_SEED_BYTES)
 
     def to_json(self) -> bytes:
         """Write the seed, with the two keys derived for readers of the old format."""
@@ -306,28 +322,16 @@ class AccessSettings(BaseModel):
     pseudonyms: bool = False
 
 
-class Project(BaseModel):
+class Project(Stored):
     """A project's settings, apart from what the expert wrote."""
 
     model_config = ConfigDict(extra="forbid")
 
-    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    FILE = "project.json"
+
     generation: GenerationSettings = Field(default_factory=GenerationSettings)
     annotation: AnnotationSettings = Field(default_factory=AnnotationSettings)
     access: AccessSettings = Field(default_factory=AccessSettings)
-
-    @classmethod
-    def from_json(cls, data: bytes) -> Self:
-        """Read a settings file.
-
-        Raises:
-            InvalidInput: Names every field that is wrong, in one message.
-        """
-        return parse_json(cls, data, "project.json", MAX_SEED_BYTES)
-
-    def to_json(self) -> bytes:
-        """Write the settings, defaults included, so that the file documents itself."""
-        return _dump(self.model_dump())
 
 
 class Completion(BaseModel):

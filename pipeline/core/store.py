@@ -63,6 +63,24 @@ class Store(Protocol):
             ProjectNotFound: There is no project.
         """
 
+    def paths(self, prefix: str = "") -> list[str]:
+        """The paths of ``files(prefix)``, without looking into any file."""
+
+    def version(self) -> str:
+        """Changes whenever anything in the project does; compare, do not interpret.
+
+        Costs one small request, or a look at the folder without opening a file.
+
+        Raises:
+            ProjectNotFound: There is no project.
+        """
+
+    def commits_since(self, seconds: float) -> int:
+        """How many commits all writers together made in the last ``seconds``.
+
+        Only the Hub counts them, because only there is a limit: a folder tells 0.
+        """
+
     def read(self, path: str) -> Content:
         """The newest content of one file.
 

@@ -8,6 +8,7 @@ is there and forgets one whose manifest is not.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -71,17 +72,33 @@ class FolderStore:
 
     def files(self, prefix: str = "") -> list[StoredFile]:
         """The files under ``prefix``, without working files."""
-        self._ready()
-        top = self._root / layout.checked(prefix) if prefix else self._root
         found = []
         with _unreadable(self._name):
-            for path in _walk(top):
-                inside = path.relative_to(self._root)
-                if inside.parts[0] == layout.PRIVATE or not path.is_file():
-                    continue
+            for name, path in self._paths(prefix):
                 data = path.read_bytes()
-                found.append(StoredFile(inside.as_posix(), len(data), git_oid(data)))
-        return sorted(found, key=lambda file: file.path)
+                found.append(StoredFile(name, len(data), git_oid(data)))
+        return found
+
+    def paths(self, prefix: str = "") -> list[str]:
+        """The paths under ``prefix``, without working files."""
+        return [name for name, _ in self._paths(prefix)]
+
+    def version(self) -> str:
+        """A digest of the names, sizes and times of all files."""
+        digest = hashlib.sha256()
+        with _unreadable(self._name):
+            for name, path in self._paths(""):
+                try:
+                    told = path.stat()
+                except FileNotFoundError:
+                    continue  # gone since it was listed
+                line = f"{name}\0{told.st_size}\0{told.st_mtime_ns}\0{told.st_ino}\n"
+                digest.update(line.encode(errors="surrogateescape"))
+        return digest.hexdigest()
+
+    def commits_since(self, seconds: float) -> int:
+        """Nobody counts a folder's commits."""
+        return 0
 
     def read(self, path: str) -> Content:
         """The content of one file."""
@@ -133,6 +150,17 @@ class FolderStore:
                 self._make_room(changed)
                 self._stage(changed)
                 self._recover()
+
+    def _paths(self, prefix: str) -> list[tuple[str, Path]]:
+        """Path in the project and on the disk of each file under ``prefix``, sorted."""
+        self._ready()
+        top = self._root / layout.checked(prefix) if prefix else self._root
+        found = []
+        with _unreadable(self._name):
+            for path in _walk(top, without=self._work):
+                if path.is_file():
+                    found.append((path.relative_to(self._root).as_posix(), path))
+        return sorted(found)
 
     def _ready(self) -> None:
         self._require_folder()
@@ -226,8 +254,8 @@ def _sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def _walk(top: Path) -> Iterator[Path]:
-    """Every file under ``top``; none if there is no such folder.
+def _walk(top: Path, without: Path | None = None) -> Iterator[Path]:
+    """Every file under ``top`` but not in ``without``; none if there is no such folder.
 
     Raises:
         OSError: A folder cannot be searched.
@@ -237,7 +265,9 @@ def _walk(top: Path) -> Iterator[Path]:
         if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
             raise error
 
-    for folder, _, names in os.walk(top, onerror=refuse):
+    for folder, folders, names in os.walk(top, onerror=refuse):
+        if without is not None:
+            folders[:] = [name for name in folders if Path(folder, name) != without]
         yield from (Path(folder, name) for name in names)
 
 

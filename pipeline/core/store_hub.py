@@ -11,6 +11,8 @@ import re
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +33,7 @@ from pipeline.core.errors import (
 )
 from pipeline.core.hub import MovedOn
 from pipeline.core.store import Content, StoredFile, git_oid, lfs_oid
+from pipeline.core.trees import Entries, Trees
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _ATTEMPTS: Final = 6
@@ -58,6 +61,7 @@ class HubStore:
         self._name = name
         self._signed_in = token is not None
         self._api = hub_client.client(hub, token)
+        self._trees = Trees(self._folder_at)
 
     @property
     def name(self) -> str:
@@ -92,6 +96,21 @@ class HubStore:
     def files(self, prefix: str = "") -> list[StoredFile]:
         """The files under ``prefix`` on the main branch now."""
         return self._files_at(self._head(), prefix)
+
+    def paths(self, prefix: str = "") -> list[str]:
+        """The paths under ``prefix``; only what changed since the last time is asked for."""
+        return self._trees.paths(self._head(), layout.checked(prefix) if prefix else "")
+
+    def version(self) -> str:
+        """The newest commit."""
+        return self._head()
+
+    def commits_since(self, seconds: float) -> int:
+        """Read the history, newest first, as far back as needed."""
+        since = datetime.now(UTC) - timedelta(seconds=seconds)
+        with self._errors(reading=True):
+            dates = hub_client.commit_dates(self._api, self._name)
+            return sum(1 for _ in takewhile(lambda date: date > since, dates))
 
     def read(self, path: str) -> Content:
         """The newest content of one file."""
@@ -174,26 +193,33 @@ class HubStore:
             )
 
     def _head(self) -> str:
-        with hub_client.errors(self._name, signed_in=self._signed_in, reading=True):
-            sha = self._api.repo_info(self._name, repo_type="dataset").sha
+        with self._errors(reading=True):
+            # Without expand the answer names every file of the repository.
+            sha = self._api.dataset_info(self._name, expand=["sha"]).sha
         if not sha:
             raise StoreUnavailable(f"The Hub told no version of {self._name}.", "Try again.")
         return sha
 
     def _files_at(self, head: str, prefix: str) -> list[StoredFile]:
+        entries = self._folder_at(head, layout.checked(prefix) if prefix else "", True)
+        found = [_stored(entry) for entry in entries if isinstance(entry, RepoFile)]
+        return sorted(found, key=lambda file: file.path)
+
+    def _folder_at(self, head: str, folder: str, recursive: bool) -> Entries:
+        """What is in a folder (the whole repository: ``""``); nothing if there is no such one."""
         with self._errors():
             try:
-                entries = self._api.list_repo_tree(
-                    self._name,
-                    layout.checked(prefix) if prefix else None,
-                    recursive=True,
-                    revision=head,
-                    repo_type="dataset",
+                return list(
+                    self._api.list_repo_tree(
+                        self._name,
+                        folder or None,
+                        recursive=recursive,
+                        revision=head,
+                        repo_type="dataset",
+                    )
                 )
-                found = [_stored(entry) for entry in entries if isinstance(entry, RepoFile)]
             except EntryNotFoundError:
                 return []
-        return sorted(found, key=lambda file: file.path)
 
     def _etags(self, paths: list[str], head: str) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -219,8 +245,8 @@ class HubStore:
                 if etags.get(path) != etag:
                     raise Conflict(path)
 
-    def _errors(self) -> AbstractContextManager[None]:
-        return hub_client.errors(self._name, signed_in=self._signed_in)
+    def _errors(self, *, reading: bool = False) -> AbstractContextManager[None]:
+        return hub_client.errors(self._name, signed_in=self._signed_in, reading=reading)
 
 
 def _stored(entry: RepoFile) -> StoredFile:

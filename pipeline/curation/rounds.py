@@ -12,7 +12,7 @@ from pipeline.core import layout
 from pipeline.core.errors import Conflict, FileMissing, InvalidInput
 from pipeline.core.feedback import Feedback, FeedbackEvent, now
 from pipeline.core.projects import load_feedback
-from pipeline.core.rounds import MAX_BYTES, CellCount, Judged, Round
+from pipeline.core.rounds import CellCount, Judged, Round
 from pipeline.core.samples import read_samples
 from pipeline.core.schema import Sample, normalized, unique
 from pipeline.core.store import ABSENT, Store
@@ -126,7 +126,7 @@ def make_round(store: Store, number: int) -> Round:
         CellCount(topic=topic, perspective=perspective, accepted=count)
         for topic, perspective, count in _named(found)
     )
-    room = MAX_BYTES - _MARGIN - sum(map(_size, accepted))
+    room = Round.MOST_BYTES - _MARGIN - sum(map(_size, accepted))
     good = _taken([found.edits, found.good], room // 2)
     return Round(
         number=number,
@@ -139,7 +139,7 @@ def make_round(store: Store, number: int) -> Round:
 
 def round_numbers(store: Store) -> list[int]:
     """The rounds that have begun."""
-    matches = (_NAME.fullmatch(file.path) for file in store.files(layout.ROUNDS))
+    matches = (_NAME.fullmatch(path) for path in store.paths(layout.ROUNDS))
     return sorted(int(match.group(1)) for match in matches if match)
 
 

@@ -135,5 +135,5 @@ class ShardWriter:
 
 def _first_free(store: Store, run_id: str) -> int:
     folder = f"{layout.SAMPLES}/{run_id}"
-    stems = [file.path.rpartition("/")[2].partition(".")[0] for file in store.files(folder)]
+    stems = [path.rpartition("/")[2].partition(".")[0] for path in store.paths(folder)]
     return max((int(stem) + 1 for stem in stems if stem.isdecimal()), default=0)

@@ -18,6 +18,7 @@ def launch(
     settings: Settings,
     *,
     styles: Sequence[Path] = (),
+    translations: gr.I18n | None = None,
     port: int | None = None,
     wait: bool = True,
 ) -> str:
@@ -27,6 +28,7 @@ def launch(
         page: What a Space's ``build_app`` returned.
         settings: Decides between all interfaces (a Space) and this machine only.
         styles: The Space's own style sheets, after the shared one.
+        translations: Words for the reader's language.
         port: None takes the first free one from 7860.
         wait: Block until interrupted.
     """
@@ -37,6 +39,7 @@ def launch(
         prevent_thread_lock=not wait,
         theme=theme(),
         css_paths=[BASE_CSS, *styles],
+        i18n=translations,
         footer_links=[],
         run_history=False,
         ssr_mode=False,

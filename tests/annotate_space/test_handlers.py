@@ -1,24 +1,28 @@
-"""What the card's server functions accept, and from whom."""
+"""What the card and scripts may call, and who may."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from annotate_space import handlers
 from annotate_space.handlers import Opening
+from annotate_space.limits import TooFast
+from annotate_space.people import HubUser
 from annotate_space.ui import Handler
-from pipeline.core.errors import InvalidInput, NotSignedIn, ProjectNotFound, StoreUnavailable
+from pipeline.core.errors import InvalidInput, ProjectNotFound, StoreUnavailable
 from pipeline.core.schema import Project
 from pipeline.core.settings import Settings
 from pipeline.core.store_folder import FolderStore
 from tests.factories import a_sample, fill
 
-GUEST = {"who": "Ana María~0a1b2c"}
-NOTHING: dict[str, list[str]] = {"exclude": [], "event_ids": []}
+WHO = {"guest": {"name": "Ana María", "key": "0" * 32}}
+Mode = Literal["signed_in", "named", "invitation"]
+GUEST: dict[str, Any] = {"who": WHO, "tab": "tab"}
+NEXT: dict[str, Any] = {**GUEST, "task": None, "count": 9, "holding": []}
 
 
 @pytest.fixture
@@ -30,30 +34,30 @@ def opening(folder: Path) -> Iterator[Opening]:
 
 
 def test_a_newcomer_is_asked_for_a_name(opening: Opening) -> None:
-    assert handlers.hello(opening, {"who": None}, None) == {"ask_name": True, "domain": "Farming"}
+    reply = handlers.hello(opening, {"who": {}}, None)
+    assert reply == {"ask_name": True, "domain": "Farming", "lead": True}
 
 
 def test_a_guest_is_told_what_there_is(opening: Opening) -> None:
     reply = handlers.hello(opening, GUEST, None)
-    assert reply["annotator"] == "Ana María~0a1b2c"
+    assert (reply["name"], reply["kind"], reply["language"]) == ("Ana María", "guest", "en")
+    assert reply["annotator"].startswith("Ana María~")
+    assert "0" * 32 not in str(reply)
     assert reply["progress"] == {
-        "thumbs": {"done": 0, "total": 4},
-        "pairwise": {"done": 0, "total": 2},
+        "thumbs": {"done": 0, "left": 4},
+        "pairwise": {"done": 0, "left": 2},
     }
-    more = handlers.more(opening, {**GUEST, "task": "pairwise", "count": 9, **NOTHING}, None)
-    assert len(more["items"]) == 2
+    assert len(handlers.next_(opening, {**NEXT, "task": "pairwise"}, None)["items"]) == 2
 
 
-@pytest.mark.parametrize(
-    "who", ["ana", "", "~0a1b2c", "x" * 41 + "~0a1b2c", "a\n~0a1b2c", 5, {}, "ana~zzzzzz"]
-)
-def test_a_name_that_is_none_is_refused(opening: Opening, who: object) -> None:
-    with pytest.raises(InvalidInput, match="who you are"):
-        handlers.more(opening, {"who": who, "task": "thumbs", **NOTHING}, None)
-
-
-def test_a_browser_with_an_unusable_name_is_asked_again(opening: Opening) -> None:
-    assert handlers.hello(opening, {"who": "Ana ~ Bob~0a1b2c"}, None)["ask_name"]
+def test_a_vote_goes_all_the_way(opening: Opening) -> None:
+    item = handlers.next_(opening, NEXT, None)["items"][0]
+    event = {"event_id": "e", "ticket": item["ticket"], "status": "skipped"}
+    reply = handlers.submit(opening, {**GUEST, "events": [event]}, None)
+    assert reply["received"] == ["e"]
+    assert handlers.check(opening, {**GUEST, "event_ids": ["e", "lost"]}, None)["forgotten"] == [
+        "lost"
+    ]
 
 
 def test_a_server_that_is_stopping_takes_nothing_more(opening: Opening) -> None:
@@ -63,28 +67,45 @@ def test_a_server_that_is_stopping_takes_nothing_more(opening: Opening) -> None:
         handlers.hello(opening, GUEST, None)
 
 
-def test_a_signed_in_person_is_themselves_whatever_they_claim(opening: Opening) -> None:
-    assert handlers.hello(opening, GUEST, "bob")["annotator"] == "bob"
+def test_a_signed_in_person_is_themselves_whatever_they_claim(folder: Path) -> None:
+    fill(FolderStore(folder), [a_sample(1)])
+    opening = Opening(Settings(project=str(folder), on_space=True))
+    assert handlers.hello(opening, GUEST, HubUser("bob"))["annotator"] == "bob"
+    opening.close()
 
 
-def test_where_sign_in_is_asked_for_guests_are_refused(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [("signed_in", "sign_in"), ("named", "sign_in"), ("invitation", "invitation")],
+)
+def test_who_may_not_annotate_is_told_what_to_do(folder: Path, mode: Mode, kind: str) -> None:
     project = Project()
-    project.access.annotate = "signed_in"
+    project.access.annotate = mode
     fill(FolderStore(folder), [a_sample(1)], project)
     opening = Opening(Settings(project=str(folder), on_space=True))
-    for payload in (GUEST, {"who": None}):
-        with pytest.raises(NotSignedIn, match="Sign in"):
-            handlers.hello(opening, payload, None)
-    assert handlers.hello(opening, {}, "bob")["annotator"] == "bob"
+    reply = handlers.hello(opening, GUEST, None)
+    assert (reply["kind"], reply["lead"]) == (kind, False)
+    for handler, payload in (
+        (handlers.next_, NEXT),
+        (handlers.submit, {**GUEST, "events": []}),
+        (handlers.check, {**GUEST, "event_ids": []}),
+    ):
+        with pytest.raises(Exception, match=r"\w") as caught:
+            handler(opening, payload, None)
+        assert handlers.failure(caught.value)["kind"] == kind  # type: ignore[arg-type]
     opening.close()
 
 
 @pytest.mark.parametrize(
     ("handler", "payload", "why"),
     [
-        (handlers.more, {"task": "dance", **NOTHING}, "no task 'dance'"),
-        (handlers.more, {"task": "thumbs", "exclude": "x"}, "list of at most"),
-        (handlers.more, {"task": "thumbs", "exclude": ["x"] * 1_001}, "list of at most"),
+        (handlers.next_, {"task": "dance"}, "no task 'dance'"),
+        (handlers.next_, {"task": "rate"}, "no task 'rate'"),
+        (handlers.next_, {"holding": "x"}, "list of at most"),
+        (handlers.next_, {"holding": ["x"] * 1_001}, "list of at most"),
+        (handlers.next_, {"tab": None}, "which one it is"),
+        (handlers.next_, {"tab": "x" * 65}, "which one it is"),
+        (handlers.next_, {"who": {}}, "who you are"),
         (handlers.submit, {"events": "x"}, "list"),
         (handlers.submit, {"events": [1]}, "list"),
         (handlers.submit, {}, "list"),
@@ -95,13 +116,21 @@ def test_a_message_of_the_wrong_shape_is_refused(
     opening: Opening, handler: Handler, payload: dict[str, Any], why: str
 ) -> None:
     with pytest.raises(InvalidInput, match=why):
-        handler(opening, {**GUEST, **payload}, None)
+        handler(opening, {**NEXT, **payload}, None)
 
 
-def test_the_server_tells_which_events_it_does_not_know(opening: Opening) -> None:
-    reply = handlers.check(opening, {**GUEST, "event_ids": ["lost"]}, None)
-    assert reply["forgotten"] == ["lost"]
-    assert reply["saved"] == []
+def test_one_person_cannot_send_without_end(opening: Opening) -> None:
+    for _ in range(200):
+        try:
+            handlers.check(opening, {**GUEST, "event_ids": []}, None)
+        except TooFast as error:
+            assert handlers.failure(error)["kind"] == "slow_down"
+            assert 0 < handlers.failure(error)["retry_after"] < 60
+            break
+    else:
+        pytest.fail("nobody was slowed down")
+    other = {"who": {"guest": {"name": "Bob", "key": "1" * 32}}, "tab": "tab"}
+    handlers.check(opening, {**other, "event_ids": []}, None)
 
 
 def test_a_project_made_later_is_found_without_a_restart(folder: Path) -> None:
@@ -109,5 +138,5 @@ def test_a_project_made_later_is_found_without_a_restart(folder: Path) -> None:
     with pytest.raises(ProjectNotFound):
         handlers.hello(opening, GUEST, None)
     fill(FolderStore(folder), [a_sample(1)])
-    assert handlers.hello(opening, GUEST, None)["progress"]["thumbs"]["total"] == 2
+    assert handlers.hello(opening, GUEST, None)["progress"]["thumbs"]["left"] == 2
     opening.close()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -49,7 +53,7 @@ def test_events_are_pending_until_marked(open_journal: Open, tmp_path: Path) -> 
     batch = journal.pending()
     assert batch is not None
     journal.append(EVENTS[2:3])
-    journal.mark(batch.end)
+    journal.mark(batch)
     assert pending(journal) == EVENTS[2:3]
 
 
@@ -58,7 +62,7 @@ def test_what_a_dead_process_left_is_taken_over_once(open_journal: Open, tmp_pat
     dead.append(EVENTS[:2])
     batch = dead.pending()
     assert batch is not None
-    dead.mark(batch.end)
+    dead.mark(batch)
     dead.append(EVENTS[2:])
     dead.abandon()
     heir = open_journal(tmp_path)
@@ -79,7 +83,7 @@ def test_a_finished_journal_leaves_nothing_behind(open_journal: Open, tmp_path: 
     journal.append(EVENTS)
     batch = journal.pending()
     assert batch is not None
-    journal.mark(batch.end)
+    journal.mark(batch)
     journal.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -132,30 +136,239 @@ def test_a_disk_that_refuses_leaves_no_half_line(
     assert pending(journal) == [EVENTS[0], EVENTS[2]]
 
 
+def test_a_disk_that_refuses_refuses_those_who_wrote_and_nobody_else(
+    open_journal: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = open_journal(tmp_path)
+    refused: list[str] = []
+    kept: list[str] = []
+    real = os.fsync
+    writes = iter(range(10**6))
+
+    def sometimes(handle: int) -> None:
+        if next(writes) % 3 == 1:
+            raise OSError(28, "No space left on device")
+        real(handle)
+
+    def write(number: int) -> None:
+        for turn in range(20):
+            event = thumb(a_sample(number * 100 + turn), 0, True)
+            try:
+                journal.append([event])
+            except StoreUnavailable:
+                refused.append(event.event_id)
+            else:
+                kept.append(event.event_id)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", sometimes)
+        at_once([partial(write, number) for number in range(8)])
+    assert refused
+    assert kept
+    assert sorted(event.event_id for event in pending(journal)) == sorted(kept)
+    assert journal.waiting == len(kept)
+
+
+def test_what_cannot_be_cut_off_is_cut_off_before_the_next_write(
+    open_journal: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = open_journal(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", refuse)
+        broken.setattr(os, "ftruncate", refuse)
+        with pytest.raises(StoreUnavailable, match="Input/output"):
+            journal.append(EVENTS)
+    assert journal.pending() is None
+    journal.append(EVENTS[:1])
+    journal.abandon()
+    assert open_journal(tmp_path).take_over() == EVENTS[:1]
+
+
+def test_callers_that_come_while_the_disk_is_busy_share_one_write(
+    open_journal: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = open_journal(tmp_path)
+    real = os.fsync
+    first, free = threading.Event(), threading.Event()
+    synced = []
+
+    def slow(handle: int) -> None:
+        first.set()
+        assert free.wait(20)
+        synced.append(handle)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    events = [thumb(a_sample(number), 0, True) for number in range(50)]
+
+    def release() -> None:
+        assert first.wait(20)
+        while len(journal._queue) < len(events) - 1:
+            pass
+        free.set()
+
+    at_once([release, *(partial(journal.append, [event]) for event in events)])
+    assert len(synced) == 2
+    assert len(pending(journal)) == len(events)
+
+
+def test_a_batch_is_never_larger_than_a_commit_should_be(
+    open_journal: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = len(EVENTS[0].to_line().encode()) + 1
+    for name, limit, size in (("BATCH_BYTES", 2 * line + 10, 2), ("BATCH_EVENTS", 3, 3)):
+        monkeypatch.undo()
+        monkeypatch.setattr("annotate_space.journal." + name, limit)
+        journal = open_journal(tmp_path / name)
+        journal.append(EVENTS)
+        drained: list[FeedbackEvent] = []
+        while batch := journal.pending():
+            assert 0 < len(batch.events) <= size
+            drained += batch.events
+            journal.mark(batch)
+        assert drained == EVENTS
+        assert journal.waiting == 0
+
+
+def test_a_batch_keeps_its_name_and_content_until_it_is_marked(
+    open_journal: Open, tmp_path: Path
+) -> None:
+    dead = open_journal(tmp_path)
+    dead.append(EVENTS[:2])
+    batch = dead.pending()
+    dead.append(EVENTS[2:])
+    assert dead.pending() == batch
+    dead.abandon()
+    heir = open_journal(tmp_path)
+    assert heir.take_over() == EVENTS
+    assert heir.pending() == batch
+    assert batch is not None
+    heir.mark(batch)
+    rest = heir.pending()
+    assert rest is not None
+    assert rest.path != batch.path
+    assert list(rest.events) == EVENTS[2:]
+    heir.mark(rest)
+    heir.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_readable_state_no_name_is_used_twice(open_journal: Open, tmp_path: Path) -> None:
+    dead = open_journal(tmp_path)
+    dead.append(EVENTS)
+    batch = dead.pending()
+    assert batch is not None
+    dead.abandon()
+    for state in ("", "{}", "17", '{"label": "x", "done": 10000000}'):
+        (tmp_path / f"{dead.instance}.synced").write_text(state)
+        heir = open_journal(tmp_path)
+        heir.take_over()
+        again = heir.pending()
+        assert again is not None
+        assert again.path != batch.path
+        heir.abandon()
+
+
+def test_a_log_that_has_grown_is_followed_by_another_and_removed(
+    open_journal: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("annotate_space.journal.LOG_BYTES", 1)
+    journal = open_journal(tmp_path)
+    drained: list[FeedbackEvent] = []
+    paths = set()
+    for event in EVENTS:
+        journal.append([event])
+    assert len(list(tmp_path.glob("*.jsonl"))) == len(EVENTS)
+    while batch := journal.pending():
+        drained += batch.events
+        paths.add(batch.path)
+        assert batch.path.rpartition("/")[2].startswith(journal.instance)
+        journal.mark(batch)
+    assert drained == EVENTS
+    assert len(paths) == len(EVENTS)
+    assert len(list(tmp_path.glob("*.jsonl"))) == 1
+
+
+def test_a_folder_that_is_emptied_gets_everything_again_that_is_not_in_the_dataset(
+    open_journal: Open, tmp_path: Path
+) -> None:
+    folder = tmp_path / "journal"
+    journal = open_journal(folder)
+    journal.append(EVENTS[:2])
+    batch = journal.pending()
+    assert batch is not None
+    journal.mark(batch)
+    journal.append(EVENTS[2:3])
+    shutil.rmtree(folder)
+    journal.append(EVENTS[3:])
+    assert pending(journal) == EVENTS[2:]
+    assert open_journal(folder).take_over() == []  # it is locked as before
+    journal.abandon()
+    assert open_journal(folder).take_over() == EVENTS[2:]
+
+
+def test_another_name_is_chosen_where_there_is_a_file_of_that_name(
+    open_journal: Open, tmp_path: Path
+) -> None:
+    journal = open_journal(tmp_path)
+    journal.append(EVENTS)
+    batch = journal.pending()
+    assert batch is not None
+    other = journal.rename(batch)
+    assert other is not None
+    assert other.path != batch.path
+    assert other.data == batch.data
+    assert journal.pending() == other
+
+
 _WRITER = textwrap.dedent(
     """
-    import sys
+    import sys, threading
     from pathlib import Path
     from annotate_space.journal import Journal
     from tests.factories import a_sample, thumb
     journal = Journal(Path(sys.argv[1]))
-    for number in range(100_000):
-        event = thumb(a_sample(number), 0, True)
-        journal.append([event])
-        print(event.event_id, flush=True)
+    say = threading.Lock()
+    def write(thread):
+        for number in range(100_000):
+            event = thumb(a_sample(1_000_000 * thread + number), 0, True)
+            journal.append([event])
+            with say:
+                print(event.event_id, flush=True)
+    for thread in range(int(sys.argv[2])):
+        threading.Thread(target=write, args=(thread,)).start()
     """
 )
 
 
-def test_kill_9_loses_nothing_that_was_acknowledged(open_journal: Open, tmp_path: Path) -> None:
+@pytest.mark.parametrize("threads", [1, 16])
+def test_kill_9_loses_nothing_that_was_acknowledged(
+    open_journal: Open, tmp_path: Path, threads: int
+) -> None:
     writer = subprocess.Popen(
-        [sys.executable, "-c", _WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _WRITER, str(tmp_path), str(threads)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert writer.stdout is not None
-    acknowledged = [writer.stdout.readline().strip() for _ in range(50)]
+    acknowledged = [writer.stdout.readline().strip() for _ in range(50 * threads)]
     os.kill(writer.pid, signal.SIGKILL)
-    acknowledged += writer.stdout.read().split()
+    acknowledged += writer.stdout.read().split("\n")[:-1]
     writer.stdout.close()
     writer.wait()
-    taken = [event.event_id for event in open_journal(tmp_path).take_over()]
+    heir = open_journal(tmp_path)
+    taken = [event.event_id for event in heir.take_over()]
     assert set(acknowledged) <= set(taken)
+    assert len(taken) == len(set(taken)) <= len(acknowledged) + threads
+    assert len(heir.unreadable) <= 1
+
+
+def at_once(calls: list[Callable[[], None]]) -> None:
+    """Make all calls, each in a thread of its own; what one raises fails the test."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        for done in [pool.submit(call) for call in calls]:
+            done.result()

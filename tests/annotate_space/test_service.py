@@ -1,7 +1,9 @@
-"""Serving samples and keeping answers, without a screen."""
+"""Serving questions and keeping answers, without a screen."""
 
 from __future__ import annotations
 
+import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,19 +11,23 @@ from typing import Any
 
 import pytest
 
-from annotate_space.service import MAX_EVENTS, AnnotateService
-from pipeline.core.errors import InvalidInput, ProjectNotFound
+from annotate_space.people import Person
+from annotate_space.service import MAX_EVENTS, AnnotateService, Receipt
+from pipeline.core import layout
+from pipeline.core.errors import InvalidInput, ProjectNotFound, StoreUnavailable
 from pipeline.core.feedback import FeedbackEvent
 from pipeline.core.projects import load_feedback, read_feedback, work_folder
 from pipeline.core.samples import to_parquet
-from pipeline.core.schema import STAND_INS, Project, Sample, Task
+from pipeline.core.schema import Project, Task
 from pipeline.core.settings import Settings
 from pipeline.core.store_folder import FolderStore
 from pipeline.core.store_hub import HubStore
-from tests.factories import a_sample, fill, pair, thumb
+from tests.factories import a_sample, fill, thumb
 
 Start = Callable[[], AnnotateService]
 SAMPLES = [a_sample(number) for number in range(20)]
+ANA = Person("Ana~0a1b2c3d", "Ana", "guest")
+BOB = Person("bob", "bob", "hub")
 
 
 @pytest.fixture
@@ -39,189 +45,272 @@ def start(folder: Path) -> Iterator[Start]:
         service.close()
 
 
-def sent(event: FeedbackEvent) -> dict[str, Any]:
-    """An event as a browser sends it."""
-    fields: dict[str, Any] = event.model_dump()
-    del fields["annotator"], fields["received_at"]
-    return fields
+def change(folder: Path, **annotation: object) -> None:
+    """Change the project's settings as they are stored."""
+    store = FolderStore(folder)
+    project = Project.from_json(store.read(layout.PROJECT).data)
+    changed = project.annotation.model_copy(update=annotation)
+    project = project.model_copy(update={"annotation": changed})
+    store.commit({layout.PROJECT: project.to_json()}, message="Change settings")
 
 
-def in_order(service: AnnotateService, annotator: str, task: Task = "thumbs") -> list[str]:
-    return [item["id"] for item in service.upcoming(annotator, task, 50)]
+def ask(
+    service: AnnotateService, person: Person = ANA, task: Task = "thumbs", count: int = 1
+) -> list[dict[str, Any]]:
+    return service.next(person, "tab", count, task=task)
 
 
-def test_each_annotator_has_an_order_of_their_own_and_keeps_it(start: Start) -> None:
-    service = start()
-    ana, bob = in_order(service, "ana"), in_order(service, "bob")
-    assert len(ana) == 40
-    assert sorted(ana) == sorted(bob)
-    assert ana != bob
-    assert in_order(start(), "ana") == ana
+def up(card: dict[str, Any], event_id: str = "e1", **changes: object) -> dict[str, Any]:
+    """A thumb up as a browser sends it."""
+    return {"event_id": event_id, "ticket": card["ticket"], "label": True, **changes}
+
+
+def stored(folder: Path) -> list[FeedbackEvent]:
+    return [e for e in read_feedback(FolderStore(folder)) if isinstance(e, FeedbackEvent)]
+
+
+def wait_for(check: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.05)
 
 
 def test_an_answer_counts_and_its_question_does_not_come_back(start: Start) -> None:
     service = start()
-    first = service.upcoming("ana", "thumbs", 1)[0]
-    sample = next(s for s in SAMPLES if s.sample_id == first["sample_id"])
-    index = [c.completion_id for c in sample.completions].index(
-        first["answers"][0]["completion_id"]
-    )
-    receipt = service.submit("ana", [sent(thumb(sample, index, True))])
-    assert receipt.rejected == {}
-    assert first["id"] not in in_order(service, "ana")
-    assert first["id"] in in_order(service, "bob")
-    assert service.progress("ana", "thumbs")[0].done == 1
-    assert service.progress("ana", "pairwise")[0].done == 0
+    card = ask(service)[0]
+    assert service.submit(ANA, [up(card)]).rejected == {}
+    assert service.progress(ANA)["thumbs"] == {"done": 1, "left": 39}
+    assert service.progress(ANA)["pairwise"] == {"done": 0, "left": 20}
+    assert card["id"] not in {other["id"] for other in ask(service, count=50)}
+
+
+def test_with_an_overlap_of_two_each_question_is_asked_of_two_people(
+    start: Start, folder: Path
+) -> None:
+    change(folder, overlap=2)
+    service = start()
+    card = ask(service)[0]
+    service.submit(ANA, [up(card)])
+    same = next(c for c in ask(service, BOB, count=50) if c["id"] == card["id"])
+    service.submit(BOB, [up(same, "e2")])
+    carl = Person("carl", "carl", "hub")
+    assert card["id"] not in {c["id"] for c in ask(service, carl, count=50)}
+
+
+def test_a_changed_overlap_takes_effect_without_a_restart(start: Start, folder: Path) -> None:
+    service = start()
+    for number, card in enumerate(ask(service, count=40)):
+        service.submit(ANA, [up(card, f"e{number}")])
+    assert ask(service, BOB) == []
+    change(folder, overlap=2)
+    wait_for(lambda: service.progress(BOB)["thumbs"]["left"] == 40)
+    assert len(ask(service, BOB, count=50)) == 40
 
 
 def test_answers_are_there_after_a_restart_and_in_the_dataset(start: Start, folder: Path) -> None:
     service = start()
-    service.submit("ana", [sent(thumb(SAMPLES[0], 0, True)), sent(pair(SAMPLES[1], "tie"))])
+    pair = ask(service, task="pairwise")[0]
+    tie = {"event_id": "e2", "ticket": pair["ticket"], "preference": "tie"}
+    service.submit(ANA, [up(ask(service)[0]), tie])
     service.close()
     events = list(load_feedback(FolderStore(folder)).current())
     assert {(e.annotator, e.task, e.label, e.preference) for e in events} == {
-        ("ana", "thumbs", True, None),
-        ("ana", "pairwise", None, "tie"),
+        (ANA.annotator, "thumbs", True, None),
+        (ANA.annotator, "pairwise", None, "tie"),
     }
-    assert start().progress("ana", "thumbs")[0].done == 1
+    assert start().progress(ANA)["thumbs"]["done"] == 1
 
 
 def test_a_server_that_died_before_committing_loses_nothing(start: Start, folder: Path) -> None:
     service = start()
-    service._syncer._stop.set()
-    service._syncer._thread.join()
-    service.submit("ana", [sent(thumb(SAMPLES[0], 0, True))])
-    service._journal.abandon()
+    card = ask(service)[0]
+    service.syncer.halt()
+    service.submit(ANA, [up(card)])
+    service.journal.abandon()
     service._closed = True
     heir = start()
-    assert heir.progress("ana", "thumbs")[0].done == 1
+    assert heir.progress(ANA)["thumbs"]["done"] == 1
+    assert heir.submit(ANA, [up(card)]).received == ["e1"]
     heir.close()
-    assert len(list(read_feedback(FolderStore(folder)))) == 1
+    assert len(stored(folder)) == 1
+
+
+def test_what_died_after_its_commit_is_not_committed_again(
+    start: Start, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = start()
+    card = ask(service)[0]
+    service.syncer.halt()
+
+    def power_cut(*_: object) -> None:
+        raise StoreUnavailable("The power is gone.", "Wait.")
+
+    monkeypatch.setattr(service.journal, "mark", power_cut)
+    service.submit(ANA, [up(card)])
+    with pytest.raises(StoreUnavailable):
+        service.syncer.flush()
+    assert len(stored(folder)) == 1
+    service.journal.abandon()
+    service._closed = True
+    heir = start()
+    heir.close()
+    assert len(stored(folder)) == 1
+
+
+def test_a_ticket_is_good_on_another_server_too(start: Start) -> None:
+    card = ask(start())[0]
+    assert start().submit(ANA, [up(card)]).received == ["e1"]
 
 
 def test_the_same_event_sent_again_is_one_event(start: Start, folder: Path) -> None:
     service = start()
-    event = sent(thumb(SAMPLES[0], 0, True))
+    event = up(ask(service)[0])
     for _ in range(3):
-        assert service.submit("ana", [event, event]).received == (event["event_id"],) * 2
+        assert service.submit(ANA, [event, event]).received == ["e1", "e1"]
     service.close()
-    assert len(list(read_feedback(FolderStore(folder)))) == 1
-    assert start().submit("ana", [event]).received == (event["event_id"],)
+    assert len(stored(folder)) == 1
+    assert start().submit(ANA, [event]).received == ["e1"]
+
+
+def test_the_same_event_sent_twice_at_once_is_one_event(start: Start, folder: Path) -> None:
+    service = start()
+    event = up(ask(service)[0])
+    receipts: list[Receipt] = []
+    threads = [
+        threading.Thread(target=lambda: receipts.append(service.submit(ANA, [event])))
+        for _ in range(16)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [receipt.received for receipt in receipts] == [["e1"]] * 16
+    service.close()
+    assert len(stored(folder)) == 1
 
 
 def test_an_undo_in_the_same_message_as_its_answer_wins(start: Start) -> None:
     service = start()
-    answer = sent(thumb(SAMPLES[0], 0, True))
-    back = {**answer, "event_id": "0-sorts-first", "status": "withdrawn"}
-    service.submit("ana", [answer, back])
-    assert service.progress("ana", "thumbs")[0].done == 0
-    assert len(in_order(service, "ana")) == 40
+    card = ask(service)[0]
+    back = {"event_id": "0-sorts-first", "ticket": card["ticket"], "status": "withdrawn"}
+    service.submit(ANA, [up(card), back])
+    assert service.progress(ANA)["thumbs"] == {"done": 0, "left": 40}
 
 
-def test_skipping_moves_on(start: Start) -> None:
+def test_an_answer_is_taken_back_by_its_id_once_and_by_its_owner_only(start: Start) -> None:
     service = start()
-    service.submit("ana", [sent(thumb(SAMPLES[0], 0, None))])
-    assert len(in_order(service, "ana")) == 39
+    card = ask(service)[0]
+    service.submit(ANA, [up(card)])
+    assert "no such answer" in service.withdraw(BOB, ["e1"]).rejected["e1"]
+    assert "no such answer" in service.withdraw(ANA, ["e9"]).rejected["e9"]
+    for _ in range(2):
+        assert service.withdraw(ANA, ["e1"]).received == ["e1"]
+        assert service.progress(ANA)["thumbs"]["done"] == 0
+    service.submit(ANA, [up(card, "e2"), up(card, "e3", label=False)])
+    assert "replaced" in service.withdraw(ANA, ["e2"]).rejected["e2"]
 
 
-def test_sides_are_random_between_people_and_fixed_for_each(start: Start) -> None:
+def test_an_answer_from_before_the_last_start_is_taken_back_by_its_id(start: Start) -> None:
     service = start()
-
-    def sides(annotator: str) -> dict[str, str]:
-        items = service.upcoming(annotator, "pairwise", 50)
-        return {item["sample_id"]: item["answers"][0]["completion_id"] for item in items}
-
-    first = {sample.sample_id: sample.completions[0].completion_id for sample in SAMPLES}
-    shown_first = sum(
-        sides(f"person {n}")[s.sample_id] == first[s.sample_id] for n in range(20) for s in SAMPLES
-    )
-    assert 140 < shown_first < 260  # of 400
-    assert sides("ana") == sides("ana")
-
-
-@pytest.mark.parametrize(
-    ("changes", "why"),
-    [
-        ({"sample_id": "unknown"}, "no sample unknown"),
-        ({"completion_id": "unknown"}, "no answer unknown"),
-        ({"task": "rate", "rating": 3}, "does not ask for rate"),
-        ({"label": "yes"}, "label"),
-        ({"label": None}, "label"),
-        ({"comment": "x" * 10_000}, "comment"),
-        ({"event_id": ""}, "event_id"),
-    ],
-)
-def test_an_answer_that_does_not_fit_is_refused_alone(
-    start: Start, changes: dict[str, Any], why: str
-) -> None:
-    service = start()
-    bad = {**sent(thumb(SAMPLES[0], 0, True)), **changes}
-    good = sent(thumb(SAMPLES[1], 0, True))
-    receipt = service.submit("ana", [bad, good])
-    assert receipt.received == (good["event_id"],)
-    assert why in receipt.rejected[bad["event_id"]]
-
-
-def test_nobody_answers_for_somebody_else_or_at_another_time(start: Start, folder: Path) -> None:
-    service = start()
-    event = {
-        **sent(thumb(SAMPLES[0], 0, True)),
-        "annotator": "bob",
-        "received_at": "2001-01-01T00:00:00Z",
-    }
-    service.submit("ana", [event])
+    service.submit(ANA, [up(ask(service)[0])])
     service.close()
-    (kept,) = load_feedback(FolderStore(folder)).current()
-    assert kept.annotator == "ana"
-    assert not kept.received_at.startswith("2001")
+    heir = start()
+    assert heir.withdraw(ANA, ["e1"]).received == ["e1"]
+    assert heir.progress(ANA)["thumbs"]["done"] == 0
+
+
+def test_a_skipped_question_is_asked_again_when_wanted(start: Start) -> None:
+    service = start()
+    card = ask(service)[0]
+    service.submit(ANA, [{"event_id": "e", "ticket": card["ticket"], "status": "skipped"}])
+    assert service.progress(ANA)["thumbs"] == {"done": 0, "left": 39}
+    assert card["id"] not in {c["id"] for c in ask(service, count=50)}
+    assert [c["id"] for c in service.next(ANA, "tab", 9, again=True)] == [card["id"]]
+
+
+def test_what_one_skips_another_is_asked(start: Start) -> None:
+    service = start()
+    card = ask(service)[0]
+    service.submit(ANA, [{"event_id": "e", "ticket": card["ticket"], "status": "skipped"}])
+    assert card["id"] in {c["id"] for c in ask(service, BOB, count=50)}
+
+
+def test_who_wrote_the_answers_is_told_after_the_vote(start: Start, folder: Path) -> None:
+    service = start()
+    card = ask(service, task="pairwise")[0]
+    assert "maker/" not in json.dumps(card)
+    vote = {"event_id": "e", "ticket": card["ticket"], "preference": "left"}
+    wrote = service.submit(ANA, [vote]).wrote["e"]
+    assert sorted(wrote) == ["maker/model-0", "maker/model-1"]
+    change(folder, show_models=False)
+    service.reload()
+    other = ask(service, task="pairwise")[0]
+    assert service.submit(ANA, [{**vote, "event_id": "f", "ticket": other["ticket"]}]).wrote == {}
+
+
+def test_an_answer_that_does_not_fit_is_refused_alone(start: Start) -> None:
+    service = start()
+    first, second = ask(service, count=2)
+    receipt = service.submit(ANA, [up(first, "bad", label="yes"), up(second, "good")])
+    assert receipt.received == ["good"]
+    assert "label" in receipt.rejected["bad"]
+
+
+def test_only_what_was_handed_out_can_be_answered(start: Start) -> None:
+    service = start()
+    card = ask(service)[0]
+    for person, event in ((BOB, up(card)), (ANA, {"event_id": "e", "label": True})):
+        receipt = service.submit(person, [event])
+        assert receipt.received == []
+        assert "not belong to a question" in next(iter(receipt.rejected.values()))
 
 
 def test_too_many_events_at_once_are_refused_whole(start: Start) -> None:
-    event = sent(thumb(SAMPLES[0], 0, True))
-    with pytest.raises(InvalidInput, match="201 events"):
-        start().submit("ana", [event] * (MAX_EVENTS + 1))
-
-
-def test_new_samples_appear_without_a_restart(
-    start: Start, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("annotate_space.service._LOOK_AGAIN", 0)
     service = start()
-    assert len(in_order(service, "ana")) == 40
+    with pytest.raises(InvalidInput, match="201 events"):
+        service.submit(ANA, [up(ask(service)[0])] * (MAX_EVENTS + 1))
+
+
+def test_new_samples_appear_without_a_restart(start: Start, folder: Path) -> None:
+    service = start()
     new = to_parquet([a_sample(99)])
     FolderStore(folder).commit({"samples/run2/00000.parquet": new}, message="Add")
-    assert len(in_order(service, "ana")) == 42
+    wait_for(lambda: service.progress(ANA)["thumbs"]["left"] == 42)
 
 
-def test_hostile_text_reaches_the_browser_as_text(folder: Path) -> None:
-    hostile = "<script>x</script> <img src=x onerror=x> [a](javascript:x) ![i](http://x/y.png)"
-    fill(FolderStore(folder), [a_sample(1, [hostile, hostile], instruction=hostile)])
-    service = AnnotateService(Settings(project=str(folder)))
-    (item,) = service.upcoming("ana", "pairwise", 1)
-    for html in (item["instruction"], item["answers"][0]["html"]):
-        assert "<script" not in html
-        assert "<img" not in html
-        assert 'href="javascript' not in html
-    service.close()
+def test_answers_of_another_server_count_here(start: Start) -> None:
+    first, second = start(), start()
+    for number, card in enumerate(ask(first, count=40)):
+        first.submit(ANA, [up(card, f"e{number}")])
+    wait_for(lambda: second.progress(ANA)["thumbs"] == {"done": 40, "left": 0}, 40)
 
 
-def test_the_stand_in_is_named_on_the_screen(folder: Path) -> None:
-    plain: Sample = a_sample(1)
-    stand_in = [c.model_copy(update={"model": STAND_INS[0]}) for c in plain.completions]
-    fill(FolderStore(folder), [plain.model_copy(update={"completions": tuple(stand_in)})])
-    service = AnnotateService(Settings(project=str(folder)))
-    assert service.upcoming("ana", "pairwise", 1)[0]["stand_in"] is True
-    service.close()
+def test_settings_that_cannot_be_used_leave_the_old_ones_in_force(
+    start: Start, folder: Path
+) -> None:
+    service = start()
+    FolderStore(folder).commit({layout.PROJECT: b'{"annotation": {"overlap": 0}}'}, message="x")
+    wait_for(lambda: any("annotation.overlap" in text for text in service.troubles()))
+    assert len(ask(service, count=50)) == 40
+    change_back = Project().to_json()
+    FolderStore(folder).commit({layout.PROJECT: change_back}, message="y")
+    wait_for(lambda: not service.troubles())
 
 
-def test_topics_are_hidden_where_the_project_says_so(folder: Path) -> None:
+def test_instructions_are_asked_for_by_cell(folder: Path) -> None:
     project = Project()
-    project.annotation.show_topic = False
-    project.annotation.tasks = ["pairwise"]
+    project.annotation.tasks = ["instruction"]
+    project.annotation.instructions = 2
     fill(FolderStore(folder), [a_sample(1)], project)
     service = AnnotateService(Settings(project=str(folder)))
-    assert service.upcoming("ana", "pairwise", 1)[0]["topic"] == ""
+    items = ask(service, task="instruction", count=50)
+    assert len(items) == 8  # two topics, two perspectives, two each
+    text = {"event_id": "e", "ticket": items[0]["ticket"], "text": "How deep is topsoil?"}
+    assert service.submit(ANA, [text]).received == ["e"]
     service.close()
+    (event,) = stored(folder)
+    assert (event.topic, event.perspective) == (items[0]["topic"], items[0]["perspective"])
 
 
 def test_a_space_without_a_project_says_what_to_set(folder: Path) -> None:
@@ -234,32 +323,36 @@ def test_a_space_without_a_project_says_what_to_set(folder: Path) -> None:
 def test_an_answer_replaces_one_from_a_server_whose_clock_is_ahead(
     start: Start, folder: Path
 ) -> None:
-    ahead = thumb(SAMPLES[0], 0, True, received_at="2099-01-01T00:00:00Z")
-    line = ahead.to_line().encode()
-    FolderStore(folder).commit({"feedback/2099/01/01/b-000001.jsonl": line}, message="Add")
+    card = ask(start())[0]
+    sample = next(s for s in SAMPLES if s.sample_id == card["sample_id"])
+    for index in range(2):
+        ahead = thumb(sample, index, True, ANA.annotator, received_at="2099-01-01T00:00:00Z")
+        path = f"feedback/2099/01/01/b-{index:06d}.jsonl"
+        FolderStore(folder).commit({path: ahead.to_line().encode()}, message="Add")
     service = start()
-    service.submit("ana", [{**sent(ahead), "event_id": "back", "status": "withdrawn"}])
-    assert service.progress("ana", "thumbs")[0].done == 0
+    assert service.progress(ANA)["thumbs"]["done"] == 2
+    back = {"event_id": "back", "ticket": card["ticket"], "status": "withdrawn"}
+    service.submit(ANA, [back])
+    assert service.progress(ANA)["thumbs"]["done"] == 1
     service.close()
-    assert list(load_feedback(FolderStore(folder)).current()) == []
+    assert len(list(load_feedback(FolderStore(folder)).current())) == 1
 
 
 def test_a_server_that_cannot_save_says_why(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     service = start()
+    card = ask(service)[0]
 
     def refuse(*_: object, **__: object) -> None:
         raise RuntimeError("an error nobody thought of")
 
-    monkeypatch.setattr(service._store, "commit", refuse)
-    service.submit("ana", [sent(thumb(SAMPLES[0], 0, True))])
-    deadline = time.monotonic() + 20
-    while service.trouble() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert service.trouble() == "an error nobody thought of"
+    monkeypatch.setattr(service.store, "commit", refuse)
+    service.submit(ANA, [up(card)])
+    wait_for(lambda: service.syncer.trouble is not None)
+    assert service.syncer.trouble == "an error nobody thought of"
+    assert service.saved(["e1"]) == {}
     monkeypatch.undo()
-    while service.trouble() is not None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert service.trouble() is None
+    wait_for(lambda: service.syncer.trouble is None)
+    wait_for(lambda: service.saved(["e1"]).get("e1") is not None)
 
 
 def test_projects_with_similar_names_never_share_a_journal(tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ def test_a_place_that_is_not_there_says_so(open_store: Open) -> None:
     assert not store.exists()
     for use in (
         store.files,
+        store.paths,
+        store.version,
         lambda: store.read("seed_data.json"),
         lambda: store.checkout("samples"),
         lambda: store.commit({"a": b"x"}, message="Add"),
@@ -170,3 +172,32 @@ def test_an_etag_changes_with_the_content_only(store: Store) -> None:
     assert store.read("a.json").etag != first
     store.commit({"a.json": b"1"}, message="Back")
     assert store.read("a.json").etag == first == git_oid(b"1")
+
+
+def test_paths_are_those_of_the_files(store: Store, open_store: Open) -> None:
+    assert [path for path in store.paths() if not path.startswith(".git")] == []
+    assert store.paths("feedback") == []
+    store.commit({"feedback/2026/01/01/a.jsonl": b"1", "seed_data.json": b"{}"}, message="Add")
+    assert store.paths("feedback") == ["feedback/2026/01/01/a.jsonl"]
+    for number in range(3):
+        path = f"feedback/2026/0{number + 1}/01/b.jsonl"
+        open_store().commit({path: b"2", "feedback.txt": b"%d" % number}, message="Add")
+        assert path in store.paths("feedback")
+        assert store.paths("feedback") == [file.path for file in store.files("feedback")]
+        assert store.paths() == [file.path for file in store.files()]
+        assert store.paths("feedback/2026/01") == [f.path for f in store.files("feedback/2026/01")]
+    assert store.paths("seed_data.json") == []
+    assert store.paths("nowhere/at/all") == []
+
+
+def test_the_version_changes_with_the_project(store: Store, open_store: Open) -> None:
+    store.commit({"seed_data.json": b"1"}, message="Add")
+    before = store.version()
+    assert store.version() == open_store().version() == before
+    store.read("seed_data.json")
+    store.checkout("feedback")
+    assert store.version() == before
+    for path in ("seed_data.json", "feedback/2026/01/01/a.jsonl"):
+        open_store().commit({path: b"2"}, message="Change")
+        assert store.version() != before
+        before = store.version()

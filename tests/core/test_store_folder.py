@@ -110,3 +110,25 @@ def test_a_full_disk_says_so_and_changes_nothing(
     with pytest.raises(StoreUnavailable, match="No space left on device"):
         store.commit({"a.txt": b"2"}, message="Change")
     assert store.read("a.txt").data == b"1"
+
+
+def test_a_folder_counts_no_commits(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.commit({"a.txt": b"1"}, message="Add")
+    assert store.commits_since(3_600) == 0
+
+
+def test_names_and_the_version_are_told_without_opening_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FolderStore(tmp_path)
+    store.commit({"a.txt": b"1", "deep/b.txt": b"2"}, message="Add")
+
+    def refuse(path: Path) -> bytes:
+        raise AssertionError(f"{path} was read")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert store.paths() == ["a.txt", "deep/b.txt"]
+    before = store.version()
+    (tmp_path / "deep" / "b.txt").write_text("changed by another tool")
+    assert store.version() != before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -14,6 +15,7 @@ from pipeline.core.errors import (
     NotSignedIn,
     ProjectNotFound,
     RateLimited,
+    SeedbedError,
     StoreUnavailable,
 )
 from pipeline.core.store import ABSENT
@@ -184,3 +186,67 @@ def test_an_unreachable_hub_says_so() -> None:
     store = HubStore(NAME, token="hf_x", hub="http://127.0.0.1:9")
     with pytest.raises(StoreUnavailable, match="cannot be reached for ana/farming"):
         store.exists()
+
+
+def test_commits_of_the_last_hour_are_counted_as_far_as_needed(
+    hub: HubServer, store: HubStore
+) -> None:
+    hub.page_size = 10
+    now = time.time()
+    hub.clock = lambda: now - 7_200
+    for number in range(40):
+        hub.write(NAME, {"a.txt": b"old %d" % number})
+    hub.clock = lambda: now - 60
+    for number in range(25):
+        hub.write(NAME, {"a.txt": b"new %d" % number}, user="somebody else")
+    hub.clear_requests()
+    # the first commit, which made the repository, was made at the present
+    assert store.commits_since(3_600) == 25
+    assert [request.operation for request in hub.requests] == ["commits"] * 3
+    assert store.commits_since(10) == 0
+
+
+def test_the_version_costs_one_small_request(hub: HubServer, store: HubStore) -> None:
+    hub.clear_requests()
+    assert store.version() == hub.head(NAME)
+    assert [(request.operation, request.query) for request in hub.requests] == [
+        ("info", "expand=sha")
+    ]
+
+
+def test_only_folders_that_changed_are_listed_again(hub: HubServer, store: HubStore) -> None:
+    days = {f"feedback/2026/{m:02}/{d:02}/a.jsonl": b"1" for m in (1, 2) for d in range(1, 29)}
+    store.commit(days, message="Add")
+    assert len(store.paths("feedback")) == 56
+
+    def asked() -> list[str]:
+        hub.clear_requests()
+        assert store.paths("feedback") == [file.path for file in store.files("feedback")]
+        trees = [request for request in hub.requests if request.operation == "tree"]
+        return [unquote(r.path.partition("/tree/")[2]).partition("/")[2] for r in trees][:-1]
+
+    assert asked() == []
+    hub.write(NAME, {"samples/r/0.parquet": b"PAR1"})
+    assert asked() == [""]
+    hub.write(NAME, {"feedback/2026/02/28/b.jsonl": b"2", "feedback/2025/12/31/late.jsonl": b"3"})
+    assert sorted(asked()) == [
+        "",
+        "feedback",
+        "feedback/2025",
+        "feedback/2025/12",
+        "feedback/2025/12/31",
+        "feedback/2026",
+        "feedback/2026/02",
+        "feedback/2026/02/28",
+    ]
+
+
+def test_what_can_be_done_about_a_token_is_told_to_everybody(hub: HubServer) -> None:
+    for store in (
+        HubStore(NAME, token="hf_wrong", hub=hub.url),
+        HubStore(NAME, token=None, hub=hub.url),
+    ):
+        with pytest.raises(SeedbedError) as caught:
+            store.version()
+        for words in ("sign in", "on a command line", "hf auth login", "secret HF_TOKEN"):
+            assert words in str(caught.value)

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.core.errors import InvalidInput
 from pipeline.core.feedback import FeedbackEvent, now
-from pipeline.core.rounds import MAX_BYTES, Round
+from pipeline.core.rounds import Round
 from pipeline.core.schema import Sample, stable_id
 from pipeline.core.store import Store
 from pipeline.core.store_folder import FolderStore
@@ -147,8 +147,8 @@ def test_a_round_never_grows_beyond_what_can_be_read(
     samples = [a_sample(number, [f"{number}" + "é\n" * 4_000, "b" * 9_000]) for number in range(30)]
     events = [thumb(s, n, n == 0) for s in samples for n in (0, 1)]
     store = project(folder, samples, *events)
-    assert len(make_round(store, 2).to_json()) < MAX_BYTES
-    monkeypatch.setattr(rounds, "MAX_BYTES", 100_000)
+    assert len(make_round(store, 2).to_json()) < Round.MOST_BYTES
+    monkeypatch.setattr(Round, "MOST_BYTES", 100_000)
     made = make_round(store, 2)
     assert len(made.to_json()) < 100_000
     assert made.good

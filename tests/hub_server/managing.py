@@ -101,11 +101,29 @@ def settings(hub: Hub, call: Call) -> Response:
     return JSONResponse({"visibility": repo.visibility, "gated": repo.gated})
 
 
+EXPANDABLE = {
+    *("author", "cardData", "citation", "createdAt", "datasets", "description", "disabled"),
+    *("downloads", "downloadsAllTime", "gated", "lastModified", "likes", "mainSize", "models"),
+    *("paperswithcode_id", "private", "resourceGroup", "runtime", "sdk", "sha", "siblings"),
+    *("subdomain", "tags", "trendingScore", "usedStorage"),
+}
+"""What the real Hub knows, of datasets and Spaces; some of it this server does not tell."""
+
+
 def info(hub: Hub, call: Call) -> Response:
-    """Describe a repository at a revision, with the names of its files."""
+    """Describe a repository at a revision, with the names of its files, or only what is wanted."""
     repo = hub.readable(call)
     head = repo.resolve(call.params.get("revision", "main"))
-    return JSONResponse({**describe(repo, head), "siblings": _siblings(head, call.flag("blobs"))})
+    wanted = call.query.get("expand", [])
+    if unknown := set(wanted) - EXPANDABLE:
+        raise HubError(400, f"Invalid option for expand: {sorted(unknown)[0]!r}")
+    if not wanted:
+        siblings = _siblings(head, call.flag("blobs"))
+        return JSONResponse({**describe(repo, head), "siblings": siblings})
+    told = describe(repo, head)
+    if "siblings" in wanted:
+        told["siblings"] = _siblings(head, blobs=False)
+    return JSONResponse({k: v for k, v in told.items() if k in {"_id", "id", *wanted}})
 
 
 def auth_check(hub: Hub, call: Call) -> Response:
