@@ -112,7 +112,7 @@ async function callForEach(name, wanted, payload) {
       try {
         const reply = await ask(name, payload(part), part[0].who);
         settle(reply);
-        if (reply.left && session?.annotator === part[0].annotator) countProgress(reply.left);
+        if (reply.progress && session?.annotator === part[0].annotator) countProgress(reply.progress);
         troubles.delete(key);
       } catch (error) {
         if (error.kind === "slow_down") restUntil = Date.now() + 1000 * (error.retryAfter ?? 5);
@@ -138,7 +138,6 @@ function settle({ received = [], rejected = {}, forgotten = [], saved, wrote = {
   }
   for (const [id, names] of Object.entries(wrote)) noteHistory(id, { wrote: names });
   for (const [id, time] of Object.entries(saved)) {
-    if (time === null) continue;
     dropEntry(id);
     noteHistory(id, { savedAt: time });
   }
