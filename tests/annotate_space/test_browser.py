@@ -6,12 +6,13 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from pipeline.core import layout
+from pipeline.core import invitations, layout
 from pipeline.core.feedback import FeedbackEvent
 from pipeline.core.projects import load_feedback, load_project, read_feedback
 from pipeline.core.schema import Project
@@ -516,6 +517,40 @@ def test_another_person_goes_on_in_the_same_browser(
     page.get_by_label("Your name").fill("Ana")
     page.keyboard.press("Enter")
     expect(page.locator("[data-part=count]")).to_contain_text("2/")
+
+
+def test_an_invitation_lets_in_and_leaves_the_address_bar(
+    space: RunningSpace, folder: Path, new_page: NewPage
+) -> None:
+    made = invitations.make(
+        FolderStore(folder), "Carla", timedelta(days=1), pseudonyms=False, made_by="ana"
+    )
+    page = new_page()
+    page.goto(f"{space.url}/?invite={made.token}")
+    expect(page.get_by_role("dialog")).to_contain_text("It is correct")
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-part=who]")).to_have_text("Carla")
+    assert page.evaluate("location.search") == ""
+    page.reload()
+    expect(page.locator("[data-part=who]")).to_have_text("Carla")
+    page.goto(f"{space.url}/?invite=not-a-token")
+    expect(page.get_by_role("heading", name="This invitation does not let you in")).to_be_visible()
+    page.get_by_role("button", name="Go on without the invitation").click()
+    expect(page.get_by_label("Your name")).to_be_visible()
+
+
+def test_keys_rest_behind_the_leads_view(space: RunningSpace, new_page: NewPage) -> None:
+    page = new_page()
+    enter(page, space.url)
+    choose(page, "thumbs")
+    page.get_by_role("button", name="Lead", exact=True).click()
+    expect(page.locator("article.card")).to_be_hidden()
+    page.keyboard.press("a")
+    page.evaluate(
+        "document.dispatchEvent(new CustomEvent('seedbed:view', { detail: { view: 'cards' } }))"
+    )
+    expect(page.locator("article.card")).to_be_visible()
+    count(page, "0/24")
 
 
 def duplicate(page: Page) -> Page:
