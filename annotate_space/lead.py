@@ -18,6 +18,7 @@ from pipeline.core import controls, invitations, layout
 from pipeline.core.errors import Conflict, FileMissing, InvalidInput
 from pipeline.core.feedback import timestamp
 from pipeline.core.invitations import Invitation, Invitations, parse_duration
+from pipeline.core.projects import is_folder
 from pipeline.core.schema import AccessSettings, AnnotationSettings, Project, Task
 from pipeline.core.store import ABSENT, Store
 from pipeline.web.markup import to_html
@@ -224,7 +225,7 @@ def overview(sources: Sources) -> dict[str, Any]:
             "waiting": syncer.waiting,
             "saved_at": syncer.saved_at,
             "commits": syncer.commits_in_last_hour,
-            "most_commits": COMMITS_AN_HOUR,
+            "most_commits": None if is_folder(sources.project) else COMMITS_AN_HOUR,
             "trouble": syncer.trouble,
         },
         "troubles": list(sources.troubles[:_MOST_TROUBLES]),

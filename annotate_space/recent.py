@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from pipeline.core.feedback import FeedbackEvent, Key
+from pipeline.core.feedback import FeedbackEvent, Key, timestamp
 from pipeline.core.schema import Task
 
 _HOUR: Final = 60
@@ -54,6 +54,7 @@ class Recent:
 
     def __init__(self, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._clock = clock
+        self._start = timestamp(clock() - timedelta(hours=1))
         self._guard = threading.Lock()
         self._minutes: dict[int, int] = {}
         self._durations: OrderedDict[str, deque[int]] = OrderedDict()
@@ -63,14 +64,11 @@ class Recent:
         """Take in one event, from the past or new."""
         with self._guard:
             if event.status == "submitted":
-                self._count(event)
                 self._time(event)
-            known = self._flagged.get(event.key())
-            if known is not None and known.at > event.received_at:
-                return
-            self._flagged.pop(event.key(), None)
-            if event.status == "flagged":
-                self._flag(event)
+                if event.received_at > self._start:  # what was there before costs no more than this
+                    self._count(event)
+            if event.status == "flagged" or self._flagged:
+                self._settle(event)
 
     def pace(self) -> Pace:
         """How many votes came lately."""
@@ -115,8 +113,16 @@ class Recent:
         while len(self._durations) > _MOST_PEOPLE:
             self._durations.popitem(last=False)
 
-    def _flag(self, event: FeedbackEvent) -> None:
-        self._flagged[event.key()] = Flagged(
+    def _settle(self, event: FeedbackEvent) -> None:
+        """A flag stands until the same person says something else of the same."""
+        key = event.key()
+        known = self._flagged.get(key)
+        if known is not None and known.at > event.received_at:
+            return
+        self._flagged.pop(key, None)
+        if event.status != "flagged":
+            return
+        self._flagged[key] = Flagged(
             event.sample_id,
             event.task,
             event.annotator,

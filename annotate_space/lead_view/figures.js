@@ -54,7 +54,7 @@ function drawTasks(tasks) {
     make("td", { textContent: say("of", { a: number(one.given), b: number(one.wanted) }) }),
     make("td", {}, make("span", { className: "meter" }, bar(share(one.given, one.wanted), taskName(one.task)), percent(share(one.given, one.wanted)))),
     make("td", { textContent: say("of", { a: number(one.complete), b: number(one.questions) }) }),
-  ))));
+  )), "plain"));
 }
 
 function drawCells(cells) {
@@ -79,7 +79,7 @@ function drawSaving(saving) {
   const pairs = [
     [say("waiting"), number(saving.waiting)],
     [say("saved_last"), saving.saved_at ? moment(saving.saved_at) : say("never")],
-    [say("commits"), say("of", { a: number(saving.commits), b: number(saving.most_commits) })],
+    ...(saving.most_commits ? [[say("commits"), say("of", { a: number(saving.commits), b: number(saving.most_commits) })]] : []),
     [say("place"), saving.place],
   ];
   draw("saving", pairs, () => pairs.map(([name, value]) => make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: value }))));

@@ -9,12 +9,9 @@ let timer = null;
 let asking = false;
 
 async function ask(name, payload) {
-  let reply;
-  try {
-    reply = await server[name]({ ...payload, who: identity });
-  } catch (error) {
-    throw Object.assign(new Error(say("away")), { kind: "away", cause: error });
-  }
+  const reply = await server[name]({ ...payload, who: identity }).catch(() => null);
+  // Gradio gives nothing where there was no answer.
+  if (!reply) throw Object.assign(new Error(say("away")), { kind: "away" });
   if (reply.error) throw Object.assign(new Error(reply.error), { kind: reply.kind, after: reply.retry_after });
   notice("");
   return reply;
@@ -83,6 +80,7 @@ function choose(tab, focus = false) {
     element.querySelector(`#${other.getAttribute("aria-controls")}`).hidden = !chosen;
   }
   if (focus) tab.focus();
+  tab.scrollIntoView({ block: "nearest", inline: "nearest" });
   if (tab.id === "lead-tab-settings") openSettings();
   if (last) drawFigures(last);
 }
@@ -105,6 +103,7 @@ function switchView(event) {
   open = event.detail.view === "lead";
   show("lead", open);
   if (!open) return clearTimeout(timer);
+  element.style.colorScheme = document.body.classList.contains("dark") ? "dark" : "light";
   identity = event.detail.who ?? identity;
   if (!last) message(say("loading"), say("loading_text"));
   part("heading").focus();

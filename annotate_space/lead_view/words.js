@@ -10,7 +10,7 @@ function say(key, values = {}) {
 for (const place of element.querySelectorAll("[data-say]")) place.textContent = say(place.dataset.say);
 for (const place of element.querySelectorAll("[data-say-label]")) place.setAttribute("aria-label", say(place.dataset.sayLabel));
 
-const part = (name) => element.querySelector(`[data-part="${name}"]`);
+const part = (name) => element.querySelector(`[data-piece="${name}"]`);
 const show = (name, on) => { part(name).hidden = !on; };
 
 const number = (value) => value.toLocaleString(LANGUAGE);
@@ -18,7 +18,7 @@ const share = (given, wanted) => (wanted ? Math.min(1, given / wanted) : 0);
 // Never 100 % before everything is there.
 const percent = (value) => (Math.floor(value * 100) / 100).toLocaleString(LANGUAGE, { style: "percent" });
 const day = (iso) => new Date(iso).toLocaleDateString(LANGUAGE, { dateStyle: "medium" });
-const time = (iso) => new Date(iso).toLocaleTimeString(LANGUAGE, { hour: "2-digit", minute: "2-digit" });
+const time = (iso) => new Date(iso).toLocaleTimeString(LANGUAGE, { hour: "numeric", minute: "2-digit" });
 const isToday = (iso) => new Date(iso).toDateString() === new Date().toDateString();
 const moment = (iso) => (isToday(iso) ? time(iso) : `${day(iso)} ${time(iso)}`);
 
