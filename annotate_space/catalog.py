@@ -10,7 +10,7 @@ import logging
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -62,7 +62,7 @@ class Catalog:
         self._folder = Path()
         self._taken: set[str] = set()
         self._refused: dict[str, _Refusal] = {}
-        self._broken: dict[int, _Refusal] = {}
+        self._broken: dict[_Part, _Refusal] = {}
         self._left_out: list[str] = []
         self._cell_numbers: dict[tuple[str, str], int] = {}
         self.cells: list[tuple[str, str]] = []
@@ -121,9 +121,11 @@ class Catalog:
         try:
             sample = Sample.model_validate(row)
         except ValidationError as error:
-            raise self._spoilt(index, block, f"a row is not a sample: {describe(error)}") from error
+            why = f"a row is not a sample: {describe(error)}"
+            raise self._spoilt(index, _Part(block, number), why) from error
         if sample.sample_id != sample_id:
-            raise self._spoilt(index, block, f"sample {sample_id} is no longer where it was")
+            why = f"sample {sample_id} is no longer where it was"
+            raise self._spoilt(index, _Part(block), why)
         return sample
 
     def cell(self, sample_id: str) -> tuple[str, str]:
@@ -158,9 +160,13 @@ class Catalog:
         except InvalidInput as error:
             _log.warning("Samples cannot be shown: %s", error)
 
-    def broken(self) -> Set[int]:
-        """Blocks that could not be read when they were to be shown."""
-        return self._broken.keys()
+    def readable(self, number: int) -> bool:
+        """Whether the texts of a sample can be read, as far as that was tried."""
+        broken = self._broken
+        if not broken:
+            return True
+        block = self._index.block_of(number)
+        return _Part(block) not in broken and _Part(block, number) not in broken
 
     def _block(self, index: Index, block: int) -> pa.Table:
         rows = self._texts.get(block)
@@ -169,25 +175,25 @@ class Catalog:
             try:
                 rows = read_group(self._folder / shard, group)
             except InvalidInput as error:
-                raise self._spoilt(index, block, error.problem) from error
+                raise self._spoilt(index, _Part(block), error.problem) from error
             self._texts.put(block, rows)
         return rows
 
-    def _spoilt(self, index: Index, block: int, why: str) -> InvalidInput:
-        shard, _ = index.blocks[block]
+    def _spoilt(self, index: Index, part: _Part, why: str) -> InvalidInput:
+        shard, _ = index.blocks[part.block]
         error = InvalidInput(f"{shard}: {why}.", "Restore the file, or remove it and start again.")
-        # A new dictionary, as others may be going through the old one.
         refusal = _Refusal(_signature(self._folder / shard), str(error))
-        self._broken = {**self._broken, block: refusal}
+        # A new dictionary, as others may be going through the old one.
+        self._broken = {**self._broken, part: refusal}
         return error
 
     def _mend(self, names: dict[str, Path]) -> None:
-        """Try blocks again whose shard has changed since it could not be read."""
-        for block, refusal in self._broken.items():
-            path = names.get(self._index.blocks[block][0])
+        """Try texts again whose shard has changed since they could not be read."""
+        for part, refusal in self._broken.items():
+            path = names.get(self._index.blocks[part.block][0])
             if path is not None and _signature(path) != refusal.signature:
-                self._texts.drop(block)
-                self._broken = {b: why for b, why in self._broken.items() if b != block}
+                self._texts.drop(part.block)
+                self._broken = {p: why for p, why in self._broken.items() if p != part}
 
     def _take_in(self, shards: dict[str, Path]) -> None:
         with ThreadPoolExecutor(_READERS) as readers:
@@ -396,6 +402,14 @@ class _Texts:
         rows = self._kept.pop(block, None)
         if rows is not None:
             self._bytes -= rows.nbytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What cannot be read: a block, or one sample of it."""
+
+    block: int
+    sample: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,8 +153,7 @@ class Chooser:
             return None
         count = len(self._answers.index.blocks)
         pool = self._chance.choice(large)
-        unread = {self._chance.randrange(count) for _ in range(_LOOKED_AT)}
-        unread -= warm | self._answers.catalog.broken()
+        unread = {self._chance.randrange(count) for _ in range(_LOOKED_AT)} - warm
         needs = {block: self._need(pool, block) for block in sorted(unread)}
         best = max(needs, key=lambda block: needs[block], default=None)
         return None if best is None or needs[best] < 0 else best
@@ -209,6 +208,9 @@ class Chooser:
         """Open questions, some at a time; all of them in the end."""
         pool = self._answers.pools[draw.task]
         if pool.open <= FEW or draw.task == "instruction":
+            if draw.task != "instruction" and len(self._answers.index.blocks) > _MANY_BLOCKS:
+                draw.warm = self._marked(self._answers.catalog.warm())
+                draw.searching = True
             yield pool.remaining()
             return
         blocks = self._answers.catalog.warm()
@@ -274,10 +276,7 @@ class Chooser:
         """Whether this person neither has it in any tab nor has an answer to it that stands."""
         if found in draw.taken or self._leases.holds(draw.person.index, found):
             return False
-        if (broken := self._answers.catalog.broken()) and self._answers.block(found) in broken:
-            return False
-        row = draw.person.rows.get(found)
-        return row is None or not self._answers.votes.answer(row).standing
+        return not self._answers.stands(draw.person, found) and self._answers.readable(found)
 
     def _has_place(self, draw: Draw, found: int) -> bool:
         """Whether the others who hold it leave a place for one more answer."""
@@ -285,11 +284,12 @@ class Chooser:
         return others < self._answers.pools[draw.task].places(found >> 4)
 
     def _need(self, pool: Pool, block: int) -> float:
-        """How much the open questions of a block need answers, on average; -1 if none is open."""
+        """How much the open questions of a block need answers, on average; -1 if there is none."""
+        index = self._answers.index
+        if not self._answers.catalog.readable(int(index.block_first[block])):
+            return -1.0
         questions = self._open_in(pool, block)
-        return (
-            float(pool.need(questions, self._answers.index, 0).mean()) if len(questions) else -1.0
-        )
+        return float(pool.need(questions, index, 0).mean()) if len(questions) else -1.0
 
     def _open_in(self, pool: Pool, block: int) -> Numbers:
         if block + 1 >= len(self._answers.index.block_first):

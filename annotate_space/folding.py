@@ -140,12 +140,12 @@ class Answers:
                 return found
         return None
 
-    def block(self, found: int) -> int:
-        """The block that holds the texts of a question, -1 if it has none."""
+    def readable(self, found: int) -> bool:
+        """Whether the texts of a question can be read, as far as is known."""
         task = task_of(found)
         if task == "instruction":
-            return -1
-        return self.index.block_of(self.pools[task].subject(found >> 4))
+            return True
+        return self.catalog.readable(self.pools[task].subject(found >> 4))
 
     def question(self, person: Person, found: int, controls: Collection[int]) -> Question:
         """A question as it is shown to a person."""

@@ -207,11 +207,11 @@ def test_texts_that_cannot_be_read_are_told_and_read_once_they_can(project: Proj
     path.unlink()
     with pytest.raises(InvalidInput, match="samples/a"):
         catalog.sample(samples[0].sample_id)
-    assert catalog.broken() == {0}
+    assert not catalog.readable(1)
     assert "samples/a" in catalog.trouble[0]
     path.write_bytes(whole)
     catalog.refresh()
-    assert (catalog.trouble, len(catalog.broken())) == ([], 0)
+    assert (catalog.trouble, catalog.readable(1)) == ([], True)
     assert catalog.sample(samples[0].sample_id) == samples[0]
 
 
@@ -225,7 +225,7 @@ def test_a_shard_that_holds_other_rows_than_before_is_noticed(project: Project) 
             catalog.sample(a_sample(number).sample_id)
 
 
-def test_a_row_that_is_no_sample_fails_alone_in_its_block(project: Project) -> None:
+def test_a_row_that_is_no_sample_fails_alone(project: Project) -> None:
     rows = table([a_sample(1), a_sample(2)])
     at = rows.column_names.index("instruction")
     project.write("a", rows.set_column(at, "instruction", pa.array([None, "What?"])))
@@ -233,6 +233,7 @@ def test_a_row_that_is_no_sample_fails_alone_in_its_block(project: Project) -> N
     with pytest.raises(InvalidInput, match="instruction"):
         catalog.sample(a_sample(1).sample_id)
     assert catalog.sample(a_sample(2).sample_id).instruction == "What?"
+    assert (catalog.readable(0), catalog.readable(1)) == (False, True)
 
 
 def test_texts_in_memory_stay_within_their_bytes(project: Project) -> None:
@@ -256,7 +257,7 @@ def test_reading_ahead_what_cannot_be_read_is_no_failure(project: Project) -> No
     catalog = project.catalog()
     path.unlink()
     catalog.warm_up(0)
-    assert (catalog.warm(), set(catalog.broken())) == ([], {0})
+    assert (catalog.warm(), catalog.readable(0)) == ([], False)
 
 
 def test_exam_items_are_told_apart(project: Project) -> None:
