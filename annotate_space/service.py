@@ -26,7 +26,7 @@ from annotate_space.tickets import Tickets
 from annotate_space.watch import Inbox, Watcher
 from pipeline.core import controls, invitations
 from pipeline.core.errors import InvalidInput, InvitationNeeded, SeedbedError
-from pipeline.core.feedback import BadLine, FeedbackEvent, Parsed, timestamp
+from pipeline.core.feedback import BadLine, FeedbackEvent, Parsed, now, timestamp
 from pipeline.core.projects import (
     load_project,
     load_seed,
@@ -101,6 +101,7 @@ class AnnotateService:
         self._events: OrderedDict[str, FeedbackEvent] = OrderedDict()
         self._saved_at: OrderedDict[str, str] = OrderedDict()
         self._last_moment = datetime.min.replace(tzinfo=UTC)
+        self._opened_at = now()
         self._closed = False
         self._configure()
         self._take_in_samples()
@@ -222,11 +223,15 @@ class AnnotateService:
             self._keep(fresh)
         return receipt
 
-    def saved(self, event_ids: Iterable[str]) -> dict[str, str | None]:
-        """Those of ``event_ids`` that are in the dataset, and since when, as far as is known."""
+    def saved(self, event_ids: Iterable[str]) -> dict[str, str]:
+        """Those of ``event_ids`` that are in the dataset, and since when.
+
+        What was there before this server started, or too long ago to be remembered, is told to be
+        there since it started: a browser that keeps it learns that it may let it go.
+        """
         with self._guard:
             return {
-                event_id: self._saved_at.get(event_id)
+                event_id: self._saved_at.get(event_id, self._opened_at)
                 for event_id in event_ids
                 if event_id not in self._unsaved and self.board.knows(event_id)
             }

@@ -26,7 +26,7 @@ class DelayProxy:
         self._seconds = seconds
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._connections: set[asyncio.Task[None]] = set()
+        self._ends: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -54,18 +54,15 @@ class DelayProxy:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
         try:
             there = await asyncio.open_connection(HOST, self._target)
         except OSError:
             writer.close()  # the server is not there: neither are we
-        else:
-            ways = (self._pass(reader, there[1]), self._pass(there[0], writer))
-            await asyncio.gather(*ways)
-        finally:
-            self._connections.discard(task)
+            return
+        ends = {writer, there[1]}
+        self._ends |= ends
+        await asyncio.gather(self._pass(reader, there[1]), self._pass(there[0], writer))
+        self._ends -= ends
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
@@ -96,6 +93,7 @@ class DelayProxy:
 
     async def _end(self) -> None:
         self._server.close()
-        for task in list(self._connections):
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        for end in self._ends:
+            end.close()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*left, return_exceptions=True)

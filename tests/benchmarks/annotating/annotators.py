@@ -65,7 +65,7 @@ class Done:
         rejected: Votes that the server refused, and why.
         asked_twice: Questions that came again to somebody who had answered them.
         resent: Votes that the server had received, and then knew nothing of.
-        away: Calls without an answer.
+        away: Calls without an answer, by what was wrong.
         errors: Replies that told one, by what they said.
         waits: Calls by name, in milliseconds.
         idle: Turns without a card to vote on.
@@ -76,7 +76,7 @@ class Done:
     rejected: dict[str, str] = field(default_factory=dict)
     asked_twice: int = 0
     resent: int = 0
-    away: int = 0
+    away: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     waits: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     idle: int = 0
@@ -125,8 +125,8 @@ class Annotator:
                 self._vote()
             await self._send()
             await self._check()
-        except Away:
-            self._done.away += 1
+        except Away as away:
+            self._done.away[str(away)] += 1
             self._rest_until = time.monotonic() + 1 + self._chance.random()
         except _Told as told:
             self._done.errors[told.kind] += 1

@@ -172,7 +172,7 @@ def _figures(hub: Hub, done: dict[str, Any], visitor: Visitor, kept: int) -> dic
         **wrong,
         "what_the_browser_said": visitor.errors[:3],
         "why_rejected": sorted(set(done["rejected"].values()))[:3],
-        "calls_without_an_answer": done["away"],
+        "calls_without_an_answer": sum(done["away"].values()),
         "votes_sent_again_after_a_loss": done["resent"],
         "what_errors_said": done["errors"],
         **commits,

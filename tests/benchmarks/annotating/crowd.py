@@ -29,21 +29,21 @@ def measure(
     samples = 200 + int(votes / 2.5)
     with Hub(folder, samples, a_project("thumbs", "pairwise")) as hub:
         who = hub.who(people)
-        with (
-            hub.space() as space,
-            People(folder, space.url, who, every=every, patience=240) as crowd,
-        ):
-            end = time.monotonic() + 60 * minutes
-            memory = [space.memory_mb()]
-            while time.monotonic() < end:
-                time.sleep(max(0.0, min(5.0, end - time.monotonic())))
-                memory.append(space.memory_mb())
-            crowd.tell_to_end()
-            done = crowd.result()
+        with hub.space() as space:
+            opened = space.first_visit()
+            with People(folder, space.url, who, every=every, patience=240) as crowd:
+                end = time.monotonic() + 60 * minutes
+                memory = [space.memory_mb()]
+                while time.monotonic() < end:
+                    time.sleep(max(0.0, min(5.0, end - time.monotonic())))
+                    memory.append(space.memory_mb())
+                crowd.tell_to_end()
+                done = crowd.result()
             stopped = space.stop()
         return {
             **_figures(hub, done, people, minutes),
             "samples": samples,
+            "first_visit_s": round(opened, 2),
             "space_peak_mb": round(max(memory)),
             "space_stop_s": round(stopped, 1),
         }
@@ -56,7 +56,7 @@ def _figures(hub: Hub, done: dict[str, Any], people: int, minutes: float) -> dic
     waits = {name: Waits.of(samples) for name, samples in sorted(done["waits"].items())}
     wrong = {
         "errors": sum(done["errors"].values()),
-        "calls_without_an_answer": done["away"],
+        "calls_without_an_answer": sum(done["away"].values()),
         "rejected": len(done["rejected"]),
         "lost": sum(name not in found for name in given),
         "doubled": sum(number > 1 for number in found.values()),
@@ -72,7 +72,7 @@ def _figures(hub: Hub, done: dict[str, Any], people: int, minutes: float) -> dic
         "milliseconds": {name: asdict(wait) for name, wait in waits.items()},
         "slowest_p95_ms": slowest,
         **wrong,
-        "what_errors_said": dict(sorted(done["errors"].items())[:5]),
+        "what_errors_said": dict(sorted({**done["errors"], **done["away"]}.items())[:5]),
         "asked_the_same_person_twice": sum(number > 1 for number in twice.values()),
         "questions_with_more_votes_than_wanted": sum(n > 1 for n in per_question.values()),
         "turns_without_a_card": done["idle"],

@@ -71,17 +71,17 @@ def measure(folder: Path, *, votes: int = 200, each_way: float = EACH_WAY) -> di
         with card, DelayProxy(card.port, each_way) as slow:
             page = _open(browser, slow.url)
             _enter(page)
+            page.evaluate(_WATCH, CARD)
             keys = ("ArrowUp", "ArrowDown")
-            pace = _press(page, CARD, keys, votes, lambda number: 1 / A_SECOND)
-            burst = _press(
-                page, CARD, keys, votes, lambda number: 0.0 if number % IN_A_ROW else 1.5
-            )
+            pace = _press(page, keys, votes, lambda number: 1 / A_SECOND)
+            burst = _press(page, keys, votes, lambda number: 0.0 if number % IN_A_ROW else 1.5)
             page.wait_for_timeout(3_000)
             card.stop()
         with plain, DelayProxy(plain.port, each_way) as slow:
             page = _open(browser, slow.url)
             page.get_by_role("button", name="Good").focus()
-            other = _press(page, "#sample", ("Enter",), votes, lambda number: 1 / A_SECOND)
+            page.evaluate(_WATCH, "#sample h2")
+            other = _press(page, ("Enter",), votes, lambda number: 1 / A_SECOND)
     kept = sum(isinstance(event, FeedbackEvent) for event in read_feedback(store))
     ours, bursts, theirs = Waits.of(pace), Waits.of(burst), Waits.of(other)
     return {
@@ -122,10 +122,10 @@ def _enter(page: Page) -> None:
 
 
 def _press(
-    page: Page, card: str, keys: Sequence[str], votes: int, rest: Callable[[int], float]
+    page: Page, keys: Sequence[str], votes: int, rest: Callable[[int], float]
 ) -> list[float]:
     """Press the keys in turn, each after the last one's card is there and a rest in seconds."""
-    page.evaluate(_WATCH, card)
+    page.evaluate("window.waits = []")
     for number in range(votes):
         page.wait_for_timeout(1_000 * rest(number))
         page.keyboard.press(keys[number % len(keys)])

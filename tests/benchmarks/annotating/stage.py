@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.request import urlopen
 
 from pipeline.core import invitations, layout
 from pipeline.core.feedback import FeedbackEvent, parse
@@ -27,6 +28,7 @@ from pipeline.core.store import Store
 from pipeline.core.store_folder import FolderStore
 from pipeline.core.store_hub import HubStore
 from tests.benchmarks.annotating.annotators import Work
+from tests.benchmarks.annotating.wire import Connection
 from tests.benchmarks.processes import Failed, resident_mb
 from tests.factories import a_sample, a_seed
 from tests.hub_server import HubServer
@@ -200,7 +202,7 @@ class Space:
             self.kill()
 
     def start(self) -> float:
-        """Start it and wait until its port answers; the seconds it took.
+        """Start it and wait until its page answers; the seconds it took.
 
         Raises:
             Failed: It ended, or does not answer.
@@ -217,11 +219,14 @@ class Space:
         while time.monotonic() < began + _START:
             if self._process.poll() is not None:
                 raise Failed(f"the Space ended: {self.said()}")
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return time.monotonic() - began
+            if self._answers():
+                return time.monotonic() - began
             time.sleep(0.05)
         raise Failed(f"the Space does not answer: {self.said()}")
+
+    def first_visit(self) -> float:
+        """Open the page's project, as the first visitor does; the seconds it took."""
+        return asyncio.run(_visit(self.url))
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -240,6 +245,14 @@ class Space:
     def said(self) -> str:
         """The end of what it printed."""
         return self.log.read_text(errors="replace")[-2_000:]
+
+    def _answers(self) -> bool:
+        """Tell whether the page is there: the port is open a while before it."""
+        try:
+            with urlopen(f"{self.url}/config", timeout=30) as reply:
+                return int(reply.status) == 200
+        except OSError:
+            return False
 
     def _end(self, number: int) -> None:
         process, self._process = self._process, None
@@ -320,6 +333,14 @@ class People:
             raise Failed(f"the annotators ended with {code}")
         found: dict[str, Any] = json.loads(self._result.read_text())
         return found
+
+
+async def _visit(url: str) -> float:
+    began = time.monotonic()
+    connection = Connection(url)
+    await connection.call("hello", {"who": {}})
+    connection.close()
+    return time.monotonic() - began
 
 
 def empty(folder: Path) -> None:

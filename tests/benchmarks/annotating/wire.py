@@ -75,6 +75,8 @@ class Connection:
             raise
 
     async def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        if self._reader is not None and self._reader.at_eof():
+            self.close()  # it was idle for too long; a browser opens another as well
         if self._reader is None or self._writer is None:
             self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
         self._writer.write(
