@@ -10,8 +10,10 @@ import logging
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +41,9 @@ _log = logging.getLogger(__name__)
 
 TEXT_BYTES: Final = 64_000_000
 """Texts kept in memory at most, as Arrow holds them."""
+_AT_ONCE: Final = 100
+"""Shards whose rows are in memory beside the index while it grows."""
+_READERS: Final = 2
 
 
 class Catalog:
@@ -92,18 +97,10 @@ class Catalog:
             names = {path.relative_to(self._folder).as_posix(): path for path in paths}
             self._refused = {n: why for n, why in self._refused.items() if n in names}
             self._mend(names)
-            read = []
-            for name, path in names.items():
-                if name not in self._taken:
-                    rows = self._read(name, path)
-                    if rows is not None:
-                        read.append((name, rows))
-            if not read:
-                return 0
             before = len(self._index)
-            numbers = [self._number_cells(rows.cells)[rows.cell] for _, rows in read]
-            self._index = self._index.extended(read, numbers)
-            self._taken.update(name for name, _ in read)
+            fresh = iter([name for name in names if name not in self._taken])
+            while some := list(islice(fresh, _AT_ONCE)):
+                self._take_in({name: names[name] for name in some})
             return len(self._index) - before
 
     def sample(self, sample_id: str) -> Sample:
@@ -142,11 +139,13 @@ class Catalog:
 
     def cell_number(self, topic: str, perspective: str) -> int:
         """The number of a cell, which it gets when it is first asked for."""
-        with self._naming:
-            number = self._cell_numbers.setdefault((topic, perspective), len(self.cells))
-            if number == len(self.cells):
-                self.cells.append((topic, perspective))
-            return number
+        number = self._cell_numbers.get((topic, perspective))
+        if number is None:
+            with self._naming:
+                number = self._cell_numbers.setdefault((topic, perspective), len(self.cells))
+                if number == len(self.cells):
+                    self.cells.append((topic, perspective))
+        return number
 
     def warm(self) -> list[int]:
         """The blocks whose texts are in memory."""
@@ -159,9 +158,9 @@ class Catalog:
         except InvalidInput as error:
             _log.warning("Samples cannot be shown: %s", error)
 
-    def broken(self) -> frozenset[int]:
+    def broken(self) -> Set[int]:
         """Blocks that could not be read when they were to be shown."""
-        return frozenset(self._broken)
+        return self._broken.keys()
 
     def _block(self, index: Index, block: int) -> pa.Table:
         rows = self._texts.get(block)
@@ -177,16 +176,27 @@ class Catalog:
     def _spoilt(self, index: Index, block: int, why: str) -> InvalidInput:
         shard, _ = index.blocks[block]
         error = InvalidInput(f"{shard}: {why}.", "Restore the file, or remove it and start again.")
-        self._broken[block] = _Refusal(_signature(self._folder / shard), str(error))
+        # A new dictionary, as others may be going through the old one.
+        refusal = _Refusal(_signature(self._folder / shard), str(error))
+        self._broken = {**self._broken, block: refusal}
         return error
 
     def _mend(self, names: dict[str, Path]) -> None:
         """Try blocks again whose shard has changed since it could not be read."""
-        for block, refusal in list(self._broken.items()):
+        for block, refusal in self._broken.items():
             path = names.get(self._index.blocks[block][0])
             if path is not None and _signature(path) != refusal.signature:
                 self._texts.drop(block)
-                del self._broken[block]
+                self._broken = {b: why for b, why in self._broken.items() if b != block}
+
+    def _take_in(self, shards: dict[str, Path]) -> None:
+        with ThreadPoolExecutor(_READERS) as readers:
+            read = list(readers.map(self._read, shards.keys(), shards.values()))
+        found = [(name, rows) for name, rows in zip(shards, read, strict=True) if rows is not None]
+        if found:
+            cells = [self._number_cells(rows.cells)[rows.cell] for _, rows in found]
+            self._index = self._index.extended(found, cells)
+            self._taken.update(name for name, _ in found)
 
     def _read(self, name: str, path: Path) -> ShardRows | None:
         signature = _signature(path)
@@ -286,7 +296,7 @@ class Index:
 
     def block_of(self, number: int) -> int:
         """The block that a sample is in."""
-        return int(self.block_first.searchsorted(number, side="right")) - 1
+        return int(self.block_first.searchsorted(np.int32(number), side="right")) - 1
 
     def extended(self, read: Sequence[tuple[str, ShardRows]], cells: Sequence[Numbers]) -> Index:
         """This index with more shards, without samples whose id is known or came twice."""

@@ -90,12 +90,14 @@ class Pool:
         """
         self.first = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int32)
         self.cell, self.asked, self.overlap = cell, asked, overlap
-        more = int(self.first[-1]) - len(self.given)
-        if more > 0:
-            extra = np.zeros(more, dtype=np.uint32)
+        if int(self.first[-1]) > len(self.given):
             for name in ("given", "judged", "total", "squares", "head"):
+                larger = np.zeros(
+                    int(self.first[-1]), dtype=np.uint32
+                )  # takes no memory until used
                 known = getattr(self, name)
-                setattr(self, name, np.concatenate([known, extra]) if len(known) else extra.copy())
+                larger[: len(known)] = known
+                setattr(self, name, larger)
         wanted = counts if asked is None else np.where(asked, counts, 0)
         self.questions = int(wanted.sum())
         self.cell_questions = np.bincount(cell, wanted, minlength=cells).astype(np.int64)
@@ -115,11 +117,12 @@ class Pool:
 
     def subjects(self, questions: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
         """The subject of each question."""
-        return self.first.searchsorted(questions, side="right") - 1
+        # Of another type, the array searched would be copied first.
+        return self.first.searchsorted(questions.astype(np.int32), side="right") - 1
 
     def subject(self, question: int) -> int:
         """The subject of a question."""
-        return int(self.first.searchsorted(question, side="right")) - 1
+        return int(self.first.searchsorted(np.int32(question), side="right")) - 1
 
     def is_asked(self, question: int) -> bool:
         """Whether the question belongs to the project as it is set up now."""

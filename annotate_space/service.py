@@ -94,6 +94,7 @@ class AnnotateService:
         self._settings_trouble: str | None = None
         self._tickets = Tickets(secret)
         self._guard = threading.RLock()
+        self._configuring = threading.Lock()
         self._settled = threading.Condition()
         self._claims: set[str] = set()
         self._unsaved: set[str] = set()
@@ -376,16 +377,17 @@ class AnnotateService:
             _log.warning("Changed settings cannot be used: %s", error)
 
     def _configure(self) -> None:
-        project = load_project(self.store)
-        seed = load_seed(self.store).seed
-        invited = invitations.load(self.store)
-        known = controls.load(self.store)
-        self.board.configure(project.annotation, seed.cells(), known.controls)
-        self.door.configure(project.access, invited)
-        self.project, self.invitations, self.controls = project, invited, known
-        self.domain = seed.domain or self.store.name
-        self.language = seed.language
-        self._settings_trouble = None
+        with self._configuring:  # what was read first shall not be put in force last
+            project = load_project(self.store)
+            seed = load_seed(self.store).seed
+            invited = invitations.load(self.store)
+            known = controls.load(self.store)
+            self.board.configure(project.annotation, seed.cells(), known.controls)
+            self.door.configure(project.access, invited)
+            self.project, self.invitations, self.controls = project, invited, known
+            self.domain = seed.domain or self.store.name
+            self.language = seed.language
+            self._settings_trouble = None
 
     def _take_in_samples(self) -> None:
         if self.catalog.refresh():

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipeline.core.errors import InvalidInput
 from pipeline.core.samples import open_parquet
@@ -26,7 +27,6 @@ MAX_ID: Final = 200
 _REQUIRED: Final = frozenset(
     name for name, field in Sample.model_fields.items() if field.is_required()
 )
-_COMPLETION: Final = "completions.list.element."
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +104,23 @@ def read_rows(path: Path) -> ShardRows:
                     f"{path} has no column {', '.join(sorted(missing))}.", "Remove or replace it."
                 )
             wanted = [n for n in ("sample_id", "kind", "topic", "perspective") if n in present]
-            inner = [_COMPLETION + name for name in ("completion_id", "judge_rating")]
+            inner = _paths(file, "completions", ("completion_id", "judge_rating"))
+            if not any(name.endswith(".completion_id") for name in inner):
+                raise InvalidInput(f"{path} has completions without ids.", "Remove or replace it.")
             lengths = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
             table = file.read(columns=wanted + inner, use_threads=False)
         return _rows(table, lengths)
     except (pa.ArrowException, OSError) as error:
         why = " ".join(str(error).split()).rstrip(".")
         raise InvalidInput(f"{path} cannot be read: {why}.", "Restore or remove it.") from error
+
+
+def _paths(file: pq.ParquetFile, column: str, fields: tuple[str, ...]) -> list[str]:
+    """Where the fields of a list of objects are; writers name what is between differently."""
+    every = (file.schema.column(at).path for at in range(len(file.schema)))
+    return [
+        path for path in every if path.startswith(f"{column}.") and path.split(".")[-1] in fields
+    ]
 
 
 def _rows(table: pa.Table, lengths: list[int]) -> ShardRows:
@@ -149,7 +159,8 @@ def _rows(table: pa.Table, lengths: list[int]) -> ShardRows:
 def _texts(column: Any) -> pa.Array:  # noqa: ANN401 - Arrow is untyped
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
-    return pc.fill_null(column.cast(pa.string()), "")
+    column = column if column.type == pa.string() else column.cast(pa.string())
+    return pc.fill_null(column, "") if column.null_count else column
 
 
 def _usable(ids: pa.Array) -> Flags:
@@ -166,11 +177,14 @@ def _all(marks: Flags, counts: Numbers) -> Flags:
 
 def _distinct(rows: ShardRows) -> Flags:
     """For each sample whether no two of its completions have the same id."""
+    fine = np.ones(len(rows.counts), dtype=np.bool_)
+    ordered = np.sort(rows.completion_hashes)
+    if (ordered[1:] != ordered[:-1]).all():
+        return fine
     owner = np.repeat(np.arange(len(rows.counts)), rows.counts)
     order = np.lexsort((rows.completion_hashes, owner))
     hashes, owner = rows.completion_hashes[order], owner[order]
     twice = owner[1:][(hashes[1:] == hashes[:-1]) & (owner[1:] == owner[:-1])]
-    fine = np.ones(len(rows.counts), dtype=np.bool_)
     fine[twice] = False
     return fine
 

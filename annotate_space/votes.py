@@ -95,6 +95,11 @@ class Person:
     first: int | None = None
     last: int | None = None
 
+    def reacted(self) -> list[int]:
+        """Questions answered, flagged or skipped, by task."""
+        every = zip(self.answered, self.skipped, self.flagged, strict=True)
+        return [sum(counts) for counts in every]
+
     def tally(self, answer: Answer, task: int, change: int) -> None:
         """Count an answer that stands now, or no longer."""
         if answer.standing == Standing.SUBMITTED:

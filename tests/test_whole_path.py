@@ -60,6 +60,8 @@ def vote(page: Page, url: str) -> None:
     page.goto(url)
     page.get_by_label("Your name").fill("Ana")
     page.keyboard.press("Enter")
+    page.get_by_role("button", name="One answer").click()
+    expect(page.locator("[data-part=count]")).to_have_text("0/12")
     expect(page.locator("article.card")).to_be_visible()
     for key in ("a", "x", "a"):
         page.keyboard.press(key)

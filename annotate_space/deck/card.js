@@ -57,7 +57,7 @@ async function next() {
   const mine = ++turn;
   if (!hand.length) {
     message(say("one_moment"), say("one_moment_text")); // the last card takes no more votes
-    try { await refill(); } catch (error) { return mine === turn ? noNext(error) : undefined; }
+    try { await refill(); } catch (error) { return noNext(error, mine); }
     if (mine !== turn) return;
     if (!hand.length) return finished();
   } else if (hand.length <= REFILL_BELOW && !dry) {
@@ -108,7 +108,12 @@ function message(title, text, actions = []) {
 
 const TITLES = { away: "away_title", invitation: "invitation_title", refused: "refused_title", sign_in: "sign_in_title", slow_down: "slow_down_title" };
 
-function noNext(error) {
+const RETRY_AFTER = { away: 5, slow_down: 5 };
+
+function noNext(error, mine) {
+  if (mine !== turn) return;
+  const seconds = error.retryAfter ?? RETRY_AFTER[error.kind];
+  if (seconds) setTimeout(() => mine === turn && refill().then(() => mine === turn && next(), (still) => noNext(still, mine)), 1000 * seconds);
   const safe = entries.size ? ` ${say("answers_are_safe")}` : "";
   message(say(TITLES[error.kind] ?? "no_next"), error.message + safe, [[say("try_again"), () => startOver({ again })]]);
 }
@@ -191,7 +196,9 @@ function paintButtons(task = buttonsFor?.task ?? null) {
   if (buttonsFor?.task !== task || buttonsFor.keys !== keys) {
     buttonsFor = { task, keys };
     const votes = task ? TASKS[task].votes : [];
+    const tabbedTo = part("votes").contains(document.activeElement) && document.activeElement.matches(":focus-visible");
     part("votes").replaceChildren(...votes.filter((action) => !action.shownElsewhere).map((action) => voteButton(action, task)));
+    if (tabbedTo) part("votes").querySelector("button")?.focus();
     for (const action of [...COMMON, ...votes.filter((one) => one.id === "differences")]) {
       for (const button of element.querySelectorAll(`:is(.more, .tools) [data-act="${action.id}"]`)) button.replaceChildren(keyHint(action, task), say(action.word));
     }

@@ -28,7 +28,7 @@ part("guidelines").addEventListener("close", () => {
 
 part("flag-reasons").append(...REASONS.map((reason, index) => {
   const radio = make("input");
-  Object.assign(radio, { type: "radio", name: "reason", value: reason, required: true, checked: index === 0 });
+  Object.assign(radio, { type: "radio", name: "reason", value: reason, required: true, defaultChecked: index === 0 });
   return make("label", "choice", radio, say(`reason_${reason}`));
 }));
 
@@ -89,8 +89,8 @@ function paintPanel() {
 
 function givenRow({ event, item, wrote, savedAt: time, refused }) {
   const state = refused ? say("state_refused", { why: refused })
-    : time ? say("state_saved", { place: place(), time: sayTime(time) })
-    : say(onServer.has(event.event_id) ? "state_received" : "state_here");
+    : entries.has(event.event_id) ? say(onServer.has(event.event_id) ? "state_received" : "state_here")
+    : say("state_saved", { place: place(), time: sayTime(time ?? savedAt ?? event.answered_at) });
   const about = prose(item.instruction).textContent.trim() || [item.topic, item.perspective].filter(Boolean).join(" · ");
   const row = make("li", "", make("strong", "", describe(event)), make("span", "about", about), make("span", "state", `${sayTime(event.answered_at)} · ${state}`));
   if (wrote?.length) row.append(make("span", "wrote", say("written_by", { names: wrote.map((name, index) => (wrote.length > 1 ? `${"AB"[index]} ${name}` : name)).join(", ") })));

@@ -26,9 +26,11 @@ function keyHint(action, task = hand[0]?.task) {
 function onKey(event) {
   if (!element.isConnected) return document.removeEventListener("keydown", onKey);
   if (part("deck").hidden || event.isComposing) return;
+  if (listening) return takeKey(event);
   if ((event.ctrlKey || event.metaKey) && event.key === "Enter") return pressChord(event);
   const writing = event.target.closest?.("input:not([type=radio]), textarea, select, [contenteditable=true]");
-  if (writing && event.key === "Escape") writing.blur();
+  if (event.key === "Escape") closeMenu();
+  if (event.key === "Escape" && writing) writing.blur();
   if (writing || event.ctrlKey || event.metaKey || event.altKey || element.querySelector("dialog[open]")) return;
   // A focused button answers to Space and Enter itself; a radio button to Space and arrows.
   if (event.key === " " && event.target.closest?.("button, a, summary, input")) return;
@@ -93,22 +95,21 @@ function actionName(action) {
 }
 
 function listenForKey(scope, action, button) {
-  paintKeysButton();
+  stopListening();
   listening = { scope, action, button };
   button.classList.add("listening");
   tellKeys(say("press_key", { what: actionName(action) }));
 }
 
-function paintKeysButton() {
+function stopListening() {
   listening?.button.classList.remove("listening");
   listening = null;
 }
 
 function takeKey(event) {
-  if (!listening || ["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
+  if (["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
   event.preventDefault();
-  event.stopPropagation();
-  if (event.key === "Escape") { paintKeysButton(); return tellKeys(""); }
+  if (event.key === "Escape") { stopListening(); return tellKeys(""); }
   const { scope, action } = listening;
   const key = normal(event.key);
   if (["Tab", "Enter"].includes(key) || event.ctrlKey || event.metaKey || event.altKey) return tellKeys(say("key_reserved"));
@@ -122,8 +123,7 @@ function takeKey(event) {
   tellKeys(say("key_set", { key: keyName(key), what: actionName(action) }));
 }
 
-part("keys").addEventListener("keydown", takeKey);
-part("keys").addEventListener("close", () => paintKeysButton());
+part("keys").addEventListener("close", () => stopListening());
 part("keys-reset").addEventListener("click", () => {
   browserStore.forget(KEYS);
   paintKeys();

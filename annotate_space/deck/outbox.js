@@ -30,7 +30,7 @@ async function ask(name, payload, as = who()) {
     throw Object.assign(new Error(say(navigator.onLine ? "away_text" : "offline_text")), { kind: "away" });
   }
   reachable = true;
-  if (reply.error) throw Object.assign(new Error(reply.error), { kind: reply.kind ?? "invalid", retryAfter: reply.retry_after });
+  if (reply.error) throw Object.assign(new Error(reply.error), { kind: reply.kind ?? "invalid", retryAfter: reply.retry_after, lead: reply.lead });
   return reply;
 }
 
@@ -64,7 +64,8 @@ function loadOutbox() {
 }
 
 function dropEntry(id) {
-  browserStore.forget(entryKey(session.project, id));
+  const entry = entries.get(id);
+  if (entry) browserStore.forget(entryKey(entry.project, id));
   entries.delete(id);
   onServer.delete(id);
 }
@@ -94,6 +95,8 @@ function send() {
 }
 
 async function poll() {
+  pollTimer = null;
+  if (!session) return;
   loadOutbox();
   const before = entries.size;
   await inTurn(() => callForEach("check", (e) => !isHere(e), (part) => ({ event_ids: part.map((e) => e.event.event_id) })));
@@ -102,11 +105,14 @@ async function poll() {
 }
 
 async function callForEach(name, wanted, payload) {
+  if (!session) return;
   for (const [key, parts] of groups(wanted)) {
     for (const part of parts) {
       if (Date.now() < restUntil) break;
       try {
-        settle(await ask(name, payload(part), part[0].who));
+        const reply = await ask(name, payload(part), part[0].who);
+        settle(reply);
+        if (reply.progress && session?.annotator === part[0].annotator) countProgress(reply.progress);
         troubles.delete(key);
       } catch (error) {
         if (error.kind === "slow_down") restUntil = Date.now() + 1000 * (error.retryAfter ?? 5);
@@ -114,35 +120,34 @@ async function callForEach(name, wanted, payload) {
         break;
       }
     }
-    if (!reachable) break;
+    if (!reachable || !session) break;
   }
   paintMark();
   schedule();
 }
 
-function settle({ received = [], rejected = {}, forgotten = [], saved, wrote = {}, left, ...reply }) {
+function settle({ received = [], rejected = {}, forgotten = [], saved, wrote = {}, ...reply }) {
   for (const id of received) onServer.add(id);
   for (const id of forgotten) onServer.delete(id); // it lost its disk: they are sent again
   for (const [id, why] of Object.entries(rejected)) {
-    browserStore.keep(`seedbed:${session.project}:refused:${id}`, entries.get(id));
+    const entry = entries.get(id);
+    if (entry) browserStore.keep(`seedbed:${entry.project}:refused:${id}`, entry);
     dropEntry(id);
     noteHistory(id, { refused: why });
     notice(say("refused_answer", { why }));
   }
   for (const [id, names] of Object.entries(wrote)) noteHistory(id, { wrote: names });
   for (const [id, time] of Object.entries(saved)) {
-    if (time === null) continue;
     dropEntry(id);
     noteHistory(id, { savedAt: time });
   }
   savedAt = reply.saved_at ?? savedAt;
   trouble = reply.trouble;
-  if (left) countProgress(left);
 }
 
+// A timer that runs is left to run: somebody who answers quickly must not put it off for ever.
 function schedule() {
-  clearTimeout(pollTimer);
-  if (!element.isConnected || !session || !entries.size) return;
+  if (pollTimer || !element.isConnected || !session || !entries.size) return;
   const delay = reachable ? pollDelay : Math.max(pollDelay, 2000);
   pollTimer = setTimeout(poll, Math.max(delay, restUntil - Date.now()));
 }

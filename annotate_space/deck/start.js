@@ -11,7 +11,7 @@ async function start() {
   } catch (error) {
     if (asked !== JSON.stringify(who())) return;
     showLead(error.lead);
-    if (!session || error.kind !== "away") return notIn(error);
+    if (!session || !["away", "slow_down"].includes(error.kind)) return notIn(error);
     paintMark();
     setTimeout(() => element.isConnected && start(), 5000); // the cards in hand can be answered meanwhile
     return;
@@ -76,8 +76,8 @@ function notIn(error) {
 
 function askName(domain) {
   leave();
-  message("", "");
-  show("message", false);
+  shown = null;
+  paint();
   show("hello", true);
   part("domain").textContent = domain;
   part("hello").elements.name.focus();
