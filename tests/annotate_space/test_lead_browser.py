@@ -285,6 +285,7 @@ def test_the_view_speaks_the_readers_language(space: RunningSpace, new_page: New
     page.goto(space.url)
     page.locator("#sb-name").fill("Ana")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     page.locator("[data-act=lead]").click()
     expect(page.get_by_role("tab", name="Fortschritt")).to_be_visible()
