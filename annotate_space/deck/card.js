@@ -109,6 +109,7 @@ function message(title, text, actions = []) {
 const TITLES = { away: "away_title", invitation: "invitation_title", refused: "refused_title", sign_in: "sign_in_title", slow_down: "slow_down_title" };
 
 const RETRY_AFTER = { away: 5, slow_down: 5 };
+const LOOK_AGAIN_MS = 15000;
 
 function noNext(error, mine) {
   if (mine !== turn) return;
@@ -125,10 +126,24 @@ function finished() {
   const passedOver = skippedCount();
   const others = session.tasks.filter((task) => mode && task !== mode && progress[task]?.left > 0).map((task) => [say("go_on_with", { task: say(`task_${task}`) }), () => choose(task)]);
   if (!done && !left && !passedOver) return message(say("empty_title"), say("empty_text"), [look, ...others]);
-  const texts = [sayCount("answered", done), say("on_its_way")];
-  if (left) texts.push(sayCount("with_others", left));
+  const texts = done ? [sayCount("answered", done), say("on_its_way")] : [];
+  if (left) {
+    texts.push(sayCount("with_others", left));
+    lookAgain(turn);
+  }
   const skippedOnes = passedOver ? [[sayCount("skipped_again", passedOver), () => startOver({ again: true })]] : [];
-  message(say("done_title"), texts.join(" "), [...others, ...skippedOnes, look]);
+  message(say(left ? "busy_title" : "done_title"), texts.join(" "), [...others, ...skippedOnes, look]);
+}
+
+// What others have in hand comes free when they stop.
+function lookAgain(mine) {
+  setTimeout(async () => {
+    if (mine !== turn) return;
+    if (!document.hidden) await refill().catch(() => paintMark());
+    if (mine !== turn) return;
+    if (hand.length) next();
+    else lookAgain(mine);
+  }, LOOK_AGAIN_MS);
 }
 
 function notice(text) {
