@@ -108,6 +108,11 @@ function message(title, text, actions = []) {
 
 const TITLES = { away: "away_title", invitation: "invitation_title", refused: "refused_title", sign_in: "sign_in_title", slow_down: "slow_down_title" };
 
+function titleFor(error, otherwise) {
+  if (error.kind === "invitation" && !who().invite) return say("invitation_needed");
+  return say(TITLES[error.kind] ?? otherwise);
+}
+
 const RETRY_AFTER = { away: 5, slow_down: 5 };
 const LOOK_AGAIN_MS = 15000;
 
@@ -116,7 +121,7 @@ function noNext(error, mine) {
   const seconds = error.retryAfter ?? RETRY_AFTER[error.kind];
   if (seconds) setTimeout(() => mine === turn && refill().then(() => mine === turn && next(), (still) => noNext(still, mine)), 1000 * seconds);
   const safe = entries.size ? ` ${say("answers_are_safe")}` : "";
-  message(say(TITLES[error.kind] ?? "no_next"), error.message + safe, [[say("try_again"), () => startOver({ again })]]);
+  message(titleFor(error, "no_next"), error.message + safe, [[say("try_again"), () => startOver({ again })]]);
 }
 
 function finished() {

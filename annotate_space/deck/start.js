@@ -69,9 +69,9 @@ function leave() {
 
 function notIn(error) {
   leave();
-  const withoutInvitation = error.kind === "invitation" && browserStore.recall("seedbed:invite")
+  const withoutInvitation = error.kind === "invitation" && who().invite
     ? [[say("without_invitation"), () => { leaveInvitation(); start(); }]] : [];
-  message(say(TITLES[error.kind] ?? "not_ready"), error.message, [[say("try_again"), start], ...withoutInvitation]);
+  message(titleFor(error, "not_ready"), error.message, [[say("try_again"), start], ...withoutInvitation]);
 }
 
 function askName(domain) {

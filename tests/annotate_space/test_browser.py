@@ -533,10 +533,24 @@ def test_an_invitation_lets_in_and_leaves_the_address_bar(
     assert page.evaluate("location.search") == ""
     page.reload()
     expect(page.locator("[data-part=who]")).to_have_text("Carla")
-    page.goto(f"{space.url}/?invite=not-a-token")
-    expect(page.get_by_role("heading", name="This invitation does not let you in")).to_be_visible()
-    page.get_by_role("button", name="Go on without the invitation").click()
-    expect(page.get_by_label("Your name")).to_be_visible()
+    page.goto(f"{space.url}/?invite=not-a-token")  # the project is open to everybody
+    page.get_by_label("Your name").fill("Dora")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-part=who]")).to_have_text("Dora")
+
+
+def test_who_has_no_good_invitation_is_told_so(folder: Path, new_page: NewPage) -> None:
+    project = Project()
+    project.access.annotate = "invitation"
+    fill(FolderStore(folder), [a_sample(1)], project)
+    with RunningSpace("annotate_space", {"SEEDBED_PROJECT": str(folder)}) as space:
+        page = new_page()
+        page.goto(space.url)
+        expect(page.get_by_role("heading", name="You need an invitation")).to_be_visible()
+        page.goto(f"{space.url}/?invite=not-a-token")
+        expect(page.get_by_role("heading", name="does not let you in")).to_be_visible()
+        page.get_by_role("button", name="Go on without the invitation").click()
+        expect(page.get_by_role("heading", name="You need an invitation")).to_be_visible()
 
 
 def test_keys_rest_behind_the_leads_view(space: RunningSpace, new_page: NewPage) -> None:
