@@ -508,6 +508,7 @@ def test_another_person_goes_on_in_the_same_browser(
     expect(page.get_by_label("Your name")).to_be_hidden()
     expect(page.locator("[data-part=who]")).to_have_text("Bob")
     expect(page.locator("[data-part=count]")).to_contain_text("0/")
+    expect(page.locator("article.card")).to_be_visible()
     page.keyboard.press("a")
     expect(page.locator("[data-part=count]")).to_contain_text("1/")
     saved(page)
@@ -517,6 +518,23 @@ def test_another_person_goes_on_in_the_same_browser(
     page.get_by_label("Your name").fill("Ana")
     page.keyboard.press("Enter")
     expect(page.locator("[data-part=count]")).to_contain_text("2/")
+
+
+def test_a_tab_stays_with_its_person_when_another_tab_changes_hands(
+    space: RunningSpace, folder: Path, new_page: NewPage
+) -> None:
+    page = new_page()
+    enter(page, space.url)
+    choose(page, "thumbs")
+    other = page.context.new_page()
+    other.goto(space.url)
+    other.get_by_role("button", name="Ana").click()
+    other.get_by_label("Your name").fill("Bob")
+    other.keyboard.press("Enter")
+    expect(other.locator("[data-part=who]")).to_have_text("Bob")
+    page.keyboard.press("a")
+    saved(page)
+    wait_for(lambda: [event.annotator[:3] for event in events(folder)] == ["Ana"])
 
 
 def test_an_invitation_lets_in_and_leaves_the_address_bar(
