@@ -108,14 +108,20 @@ function message(title, text, actions = []) {
 
 const TITLES = { away: "away_title", invitation: "invitation_title", refused: "refused_title", sign_in: "sign_in_title", slow_down: "slow_down_title" };
 
+function titleFor(error, otherwise) {
+  if (error.kind === "invitation" && !who().invite) return say("invitation_needed");
+  return say(TITLES[error.kind] ?? otherwise);
+}
+
 const RETRY_AFTER = { away: 5, slow_down: 5 };
+const LOOK_AGAIN_MS = 15000;
 
 function noNext(error, mine) {
   if (mine !== turn) return;
   const seconds = error.retryAfter ?? RETRY_AFTER[error.kind];
   if (seconds) setTimeout(() => mine === turn && refill().then(() => mine === turn && next(), (still) => noNext(still, mine)), 1000 * seconds);
   const safe = entries.size ? ` ${say("answers_are_safe")}` : "";
-  message(say(TITLES[error.kind] ?? "no_next"), error.message + safe, [[say("try_again"), () => startOver({ again })]]);
+  message(titleFor(error, "no_next"), error.message + safe, [[say("try_again"), () => startOver({ again })]]);
 }
 
 function finished() {
@@ -125,10 +131,24 @@ function finished() {
   const passedOver = skippedCount();
   const others = session.tasks.filter((task) => mode && task !== mode && progress[task]?.left > 0).map((task) => [say("go_on_with", { task: say(`task_${task}`) }), () => choose(task)]);
   if (!done && !left && !passedOver) return message(say("empty_title"), say("empty_text"), [look, ...others]);
-  const texts = [sayCount("answered", done), say("on_its_way")];
-  if (left) texts.push(sayCount("with_others", left));
+  const texts = done ? [sayCount("answered", done), say("on_its_way")] : [];
+  if (left) {
+    texts.push(sayCount("with_others", left));
+    lookAgain(turn);
+  }
   const skippedOnes = passedOver ? [[sayCount("skipped_again", passedOver), () => startOver({ again: true })]] : [];
-  message(say("done_title"), texts.join(" "), [...others, ...skippedOnes, look]);
+  message(say(left ? "busy_title" : "done_title"), texts.join(" "), [...others, ...skippedOnes, look]);
+}
+
+// What others have in hand comes free when they stop.
+function lookAgain(mine) {
+  setTimeout(async () => {
+    if (mine !== turn) return;
+    if (!document.hidden) await refill().catch(() => paintMark());
+    if (mine !== turn) return;
+    if (hand.length) next();
+    else lookAgain(mine);
+  }, LOOK_AGAIN_MS);
 }
 
 function notice(text) {

@@ -7,6 +7,7 @@ const UNDO_DEPTH = 10;
 
 let tab = null;
 let session = null; // what the server said in hello
+let identity = {}; // who said it: another tab may let somebody else go on, this one stays theirs
 let mode = null; // the task asked for; null is the project's mix
 let again = false; // going through the skipped ones
 let hand = [];

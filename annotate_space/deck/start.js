@@ -1,25 +1,30 @@
 // Coming in: who is here, what there is to do, and which button does what.
 
+let coming = 0; // counts who came in: a reply for somebody earlier changes nothing
+
 async function start() {
+  const mine = ++coming;
   const cached = tabStore.recall("seedbed:session");
-  if (!session && cached?.who === JSON.stringify(who())) begin(cached.reply);
-  else if (!session) message(say("one_moment"), say("one_moment_text"));
-  const asked = JSON.stringify(who());
+  if (!session) {
+    identity = who();
+    if (cached?.who === JSON.stringify(identity)) begin(cached.reply);
+    else message(say("one_moment"), say("one_moment_text"));
+  }
   let reply;
   try {
     reply = await inTurn(() => ask("hello", {}));
   } catch (error) {
-    if (asked !== JSON.stringify(who())) return;
+    if (mine !== coming) return;
     showLead(error.lead);
     if (!session || !["away", "slow_down"].includes(error.kind)) return notIn(error);
     paintMark();
     setTimeout(() => element.isConnected && start(), 5000); // the cards in hand can be answered meanwhile
     return;
   }
-  if (asked !== JSON.stringify(who())) return;
+  if (mine !== coming) return;
   showLead(reply.lead);
   if (reply.ask_name) return askName(reply.domain);
-  tabStore.keep("seedbed:session", { who: asked, reply });
+  tabStore.keep("seedbed:session", { who: JSON.stringify(identity), reply });
   if (session?.annotator === reply.annotator && session.project === reply.project) takeNews(reply);
   else begin(reply);
 }
@@ -69,9 +74,9 @@ function leave() {
 
 function notIn(error) {
   leave();
-  const withoutInvitation = error.kind === "invitation" && browserStore.recall("seedbed:invite")
+  const withoutInvitation = error.kind === "invitation" && who().invite
     ? [[say("without_invitation"), () => { leaveInvitation(); start(); }]] : [];
-  message(say(TITLES[error.kind] ?? "not_ready"), error.message, [[say("try_again"), start], ...withoutInvitation]);
+  message(titleFor(error, "not_ready"), error.message, [[say("try_again"), start], ...withoutInvitation]);
 }
 
 function askName(domain) {
@@ -138,7 +143,7 @@ const acts = {
   panel: openPanel,
   lead: () => {
     closeMenu();
-    document.dispatchEvent(new CustomEvent("seedbed:view", { detail: { view: "lead", who: who() } }));
+    document.dispatchEvent(new CustomEvent("seedbed:view", { detail: { view: "lead", who: identity } }));
   },
 };
 for (const button of element.querySelectorAll("[data-act]")) button.addEventListener("click", () => acts[button.dataset.act]());

@@ -23,6 +23,7 @@ function becomeGuest(name) {
   guests[name] ??= randomHex();
   browserStore.keep("seedbed:guests", guests);
   browserStore.keep("seedbed:guest", name);
+  leaveInvitation(); // it did not let them in, or they would not have been asked
 }
 
 const leaveGuest = () => browserStore.forget("seedbed:guest");

@@ -165,7 +165,7 @@ def test_voting_by_buttons_and_undo_also_after_a_reload(
     enter(page, space.url)
     choose(page, "thumbs")
     texts = [shown(page)]
-    undo = page.locator("footer").get_by_role("button", name="Undo")
+    undo = page.locator("#deck footer").get_by_role("button", name="Undo")
     expect(undo).to_be_disabled()
     page.locator("[data-vote=up]").click()
     texts.append(shown(page))
@@ -479,14 +479,14 @@ def test_two_people_get_questions_of_their_own(
     for page, name in zip(pages, ("Ana", "Bob"), strict=True):
         enter(page, space.url, name)
     for page in pages:
-        choose(page, "pairwise")
-        page.keyboard.press("1")
-        page.keyboard.press("1")
+        choose(page, "thumbs")
+        page.keyboard.press("a")
+        page.keyboard.press("a")
         saved(page)
     wait_for(lambda: len(events(folder)) == 4)
-    by_person: dict[str, set[str]] = {}
+    by_person: dict[str, set[str | None]] = {}
     for event in events(folder):
-        by_person.setdefault(event.annotator, set()).add(event.sample_id)
+        by_person.setdefault(event.annotator, set()).add(event.completion_id)
     ana, bob = by_person.values()
     assert ana.isdisjoint(bob)
 
@@ -508,6 +508,7 @@ def test_another_person_goes_on_in_the_same_browser(
     expect(page.get_by_label("Your name")).to_be_hidden()
     expect(page.locator("[data-part=who]")).to_have_text("Bob")
     expect(page.locator("[data-part=count]")).to_contain_text("0/")
+    expect(page.locator("article.card")).to_be_visible()
     page.keyboard.press("a")
     expect(page.locator("[data-part=count]")).to_contain_text("1/")
     saved(page)
@@ -517,6 +518,23 @@ def test_another_person_goes_on_in_the_same_browser(
     page.get_by_label("Your name").fill("Ana")
     page.keyboard.press("Enter")
     expect(page.locator("[data-part=count]")).to_contain_text("2/")
+
+
+def test_a_tab_stays_with_its_person_when_another_tab_changes_hands(
+    space: RunningSpace, folder: Path, new_page: NewPage
+) -> None:
+    page = new_page()
+    enter(page, space.url)
+    choose(page, "thumbs")
+    other = page.context.new_page()
+    other.goto(space.url)
+    other.get_by_role("button", name="Ana").click()
+    other.get_by_label("Your name").fill("Bob")
+    other.keyboard.press("Enter")
+    expect(other.locator("[data-part=who]")).to_have_text("Bob")
+    page.keyboard.press("a")
+    saved(page)
+    wait_for(lambda: [event.annotator[:3] for event in events(folder)] == ["Ana"])
 
 
 def test_an_invitation_lets_in_and_leaves_the_address_bar(
@@ -533,10 +551,24 @@ def test_an_invitation_lets_in_and_leaves_the_address_bar(
     assert page.evaluate("location.search") == ""
     page.reload()
     expect(page.locator("[data-part=who]")).to_have_text("Carla")
-    page.goto(f"{space.url}/?invite=not-a-token")
-    expect(page.get_by_role("heading", name="This invitation does not let you in")).to_be_visible()
-    page.get_by_role("button", name="Go on without the invitation").click()
-    expect(page.get_by_label("Your name")).to_be_visible()
+    page.goto(f"{space.url}/?invite=not-a-token")  # the project is open to everybody
+    page.get_by_label("Your name").fill("Dora")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-part=who]")).to_have_text("Dora")
+
+
+def test_who_has_no_good_invitation_is_told_so(folder: Path, new_page: NewPage) -> None:
+    project = Project()
+    project.access.annotate = "invitation"
+    fill(FolderStore(folder), [a_sample(1)], project)
+    with RunningSpace("annotate_space", {"SEEDBED_PROJECT": str(folder)}) as space:
+        page = new_page()
+        page.goto(space.url)
+        expect(page.get_by_role("heading", name="You need an invitation")).to_be_visible()
+        page.goto(f"{space.url}/?invite=not-a-token")
+        expect(page.get_by_role("heading", name="does not let you in")).to_be_visible()
+        page.get_by_role("button", name="Go on without the invitation").click()
+        expect(page.get_by_role("heading", name="You need an invitation")).to_be_visible()
 
 
 def test_keys_rest_behind_the_leads_view(space: RunningSpace, new_page: NewPage) -> None:
@@ -546,9 +578,7 @@ def test_keys_rest_behind_the_leads_view(space: RunningSpace, new_page: NewPage)
     page.get_by_role("button", name="Lead", exact=True).click()
     expect(page.locator("article.card")).to_be_hidden()
     page.keyboard.press("a")
-    page.evaluate(
-        "document.dispatchEvent(new CustomEvent('seedbed:view', { detail: { view: 'cards' } }))"
-    )
+    page.get_by_role("button", name="Back to the cards").click()
     expect(page.locator("article.card")).to_be_visible()
     count(page, "0/24")
 
@@ -596,12 +626,12 @@ def test_the_end_says_what_was_done_and_what_is_next(
     for _ in range(11):
         page.keyboard.press("1")
     expect(page.get_by_role("heading", name="All done, thank you")).to_be_visible()
-    expect(page.locator("[data-part=message]")).to_contain_text("11 answers")
+    expect(page.locator("#deck [data-part=message]")).to_contain_text("11 answers")
     page.keyboard.press("1")  # nothing left to vote on
     page.get_by_role("button", name="skipped one again").click()
     expect(page.locator(".answer")).to_have_count(2)
     page.keyboard.press("1")
-    expect(page.locator("[data-part=message]")).to_contain_text("12 answers")
+    expect(page.locator("#deck [data-part=message]")).to_contain_text("12 answers")
     page.get_by_role("button", name="Go on with: One answer").click()
     expect(page.get_by_role("button", name="Not good")).to_be_visible()
 
@@ -738,13 +768,13 @@ def test_a_phone_sees_everything_without_scrolling_sideways(
 ) -> None:
     page = new_page(**PHONE)
     enter(page, everything.url, guidelines=False)
-    bar = page.locator("header.bar").bounding_box()
+    bar = page.locator("#deck header.bar").bounding_box()
     assert bar is not None
     assert bar["y"] + bar["height"] <= 56
     for task in TASKS:
         choose(page, task)
         assert page.evaluate("document.documentElement.scrollWidth") == 360, task
-        for button in page.locator("footer button:visible").all():
+        for button in page.locator("#deck footer button:visible").all():
             box = button.bounding_box()
             assert box is not None
             assert box["height"] >= 44, (task, button.inner_text())
