@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks import chain, faults, kill, memory, work
+from tests.benchmarks.annotating import chaos, crowd, latency
 from tests.benchmarks.contenders import Options
 from tests.benchmarks.server import Load
 from tests.llm_server import Call
@@ -64,3 +65,35 @@ def test_only_answered_calls_count_as_paid_again() -> None:
     second = [Call("", digest, 11) for digest in "bcdef"]
     found = kill.paid_again(first, second, 10, {"f": 2})
     assert found == {"paid_again": 1, "paid_again_sent_at_the_kill": 1}
+
+
+@pytest.mark.browser
+def test_the_next_card_is_measured_beside_a_plain_app(tmp_path: Path) -> None:
+    figures = latency.measure(tmp_path, votes=4, each_way=0.02)
+    assert figures["votes_in_the_dataset"] == 8
+    for name in ("card_ms", "card_in_bursts_ms", "plain_gradio_ms"):
+        assert figures[name]["calls"] == 4
+    assert figures["plain_gradio_ms"]["p50"] > 40  # two ways
+
+
+def test_a_small_crowd_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    figures = crowd.measure(tmp_path, people=4, minutes=0.1, every=0.5, commit_seconds=2)
+    assert figures["votes"] >= 20
+    for name in ("errors", "rejected", "lost", "doubled", "unknown_in_the_dataset"):
+        assert figures[name] == 0, name
+    assert figures["questions_with_more_votes_than_wanted"] == 0
+    assert set(figures["milliseconds"]) == {"hello", "next", "submit", "check"}
+
+
+@pytest.mark.browser
+def test_a_little_chaos_loses_and_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = ("503", "kill in a commit", "kill, and the disk is emptied")
+    monkeypatch.setattr(chaos, "ACTS", {name: chaos.ACTS[name] for name in few})
+    figures = chaos.measure(tmp_path, people=3, minutes=0.2)
+    assert figures["kills"] == 2
+    assert figures["votes"] > 0
+    assert figures["votes_in_a_browser"] > 0
+    for name in ("lost", "rejected", "doubled", "unknown_in_the_dataset", "still_kept"):
+        assert figures[name] == 0, name

@@ -17,7 +17,12 @@ _IN_HAND: Final = 12
 
 
 def measure(
-    folder: Path, *, people: int = 200, minutes: float = 10, every: float = EVERY
+    folder: Path,
+    *,
+    people: int = 200,
+    minutes: float = 10,
+    every: float = EVERY,
+    commit_seconds: float = 60,
 ) -> dict[str, Any]:
     """Figures of ``people`` who vote every two seconds, at the usual pace of commits.
 
@@ -29,7 +34,7 @@ def measure(
     samples = 200 + int(votes / 2.5)
     with Hub(folder, samples, a_project("thumbs", "pairwise")) as hub:
         who = hub.who(people)
-        with hub.space() as space:
+        with hub.space(SEEDBED_COMMIT_SECONDS=str(commit_seconds)) as space:
             opened = space.first_visit()
             with People(folder, space.url, who, every=every, patience=240) as crowd:
                 end = time.monotonic() + 60 * minutes
