@@ -123,8 +123,10 @@ def enter(
         SeedbedError: They may not come in, or did not say who they are.
     """
     service = opening.service()
+    who = _who(payload)
     try:
-        return service, service.admit(_who(payload), user)
+        # A guest's answers may arrive after they signed in: they are still the guest's.
+        return service, service.admit(who, None if who else user)
     except AskName as error:
         raise InvalidInput("This browser did not say who you are.", "Reload the page.") from error
 

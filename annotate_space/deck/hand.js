@@ -64,7 +64,7 @@ function refill() {
 async function fetchMore(mine) {
   try {
     const reply = await inTurn(() => ask("next", {
-      tab, task: mode, count: AHEAD, again, holding: [...hand.map((item) => item.id), ...passed].slice(0, 200),
+      tab, task: mode, count: AHEAD, again, holding: [...hand.map((item) => item.id), ...passed, ...unsentQuestions()].slice(0, 200),
     }));
     if (mine !== dealing) return;
     const known = unsentQuestions();

@@ -44,6 +44,7 @@ function begin(reply) {
 
 function takeNews(reply) {
   session = reply;
+  if (reply.kind === "hub") identity = {}; // their sign-in counts, not the guest who was here before
   savedAt = reply.saved_at;
   trouble = reply.trouble;
   part("domain").textContent = part("domain").title = reply.domain;

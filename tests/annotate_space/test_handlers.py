@@ -74,6 +74,20 @@ def test_a_signed_in_person_is_themselves_whatever_they_claim(folder: Path) -> N
     opening.close()
 
 
+def test_a_guest_who_signed_in_still_sends_what_they_answered_before(folder: Path) -> None:
+    fill(FolderStore(folder), [a_sample(1)])
+    opening = Opening(Settings(project=str(folder), on_space=True))
+    item = handlers.next_(opening, NEXT, None)["items"][0]
+    event = {"event_id": "e", "ticket": item["ticket"], "status": "skipped"}
+    sent = handlers.submit(opening, {**GUEST, "events": [event]}, HubUser("bob"))
+    assert sent["received"] == ["e"]
+    own = handlers.next_(opening, {**NEXT, "who": {}}, HubUser("bob"))["items"][0]
+    event = {"event_id": "f", "ticket": own["ticket"], "status": "skipped"}
+    sent = handlers.submit(opening, {**GUEST, "who": {}, "events": [event]}, HubUser("bob"))
+    assert sent["received"] == ["f"]
+    opening.close()
+
+
 @pytest.mark.parametrize(
     ("mode", "kind"),
     [("signed_in", "sign_in"), ("named", "sign_in"), ("invitation", "invitation")],
