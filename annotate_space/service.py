@@ -273,8 +273,15 @@ class AnnotateService:
         return self._tickets.open(person.annotator, ticket)
 
     def reload(self) -> None:
-        """Take in what was changed in the project's settings, as the lead does here."""
-        self._configure()
+        """Put in force what was changed in the project's settings, as far as it can be used.
+
+        Otherwise people go on under the settings as they were, and the lead's view tells why.
+        """
+        try:
+            self._configure()
+        except SeedbedError as error:
+            self._settings_trouble = str(error)
+            _log.warning("Changed settings cannot be used: %s", error)
 
     def _card(self, question: Question, annotator: str) -> Card:
         sample = self._sample(question)
@@ -374,12 +381,7 @@ class AnnotateService:
 
     def _changed(self) -> None:
         self._take_in_samples()
-        try:
-            self._configure()
-        except SeedbedError as error:
-            # People go on under the settings as they were; the lead's view tells.
-            self._settings_trouble = str(error)
-            _log.warning("Changed settings cannot be used: %s", error)
+        self.reload()
 
     def _configure(self) -> None:
         with self._configuring:  # what was read first shall not be put in force last

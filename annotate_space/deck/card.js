@@ -60,7 +60,7 @@ async function next() {
     try { await refill(); } catch (error) { return noNext(error, mine); }
     if (mine !== turn) return;
     if (!hand.length) return finished();
-  } else if (hand.length <= REFILL_BELOW && !dry) {
+  } else if (hand.length <= Math.min(REFILL_BELOW, ahead() - 1) && !dry) {
     refill().catch(() => paintMark()); // there are still some in hand; asked again at the next
   }
   showCard();

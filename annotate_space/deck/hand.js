@@ -56,6 +56,9 @@ function unsentQuestions() {
   return new Set([...state].filter(([, status]) => status !== "withdrawn").map(([question]) => question));
 }
 
+// Of the last few questions a part only, so that there is something to do for others as well.
+const ahead = () => Math.min(AHEAD, Math.max(3, Math.ceil(totals().left / 4)));
+
 function refill() {
   refilling ??= fetchMore(dealing);
   return refilling;
@@ -64,7 +67,7 @@ function refill() {
 async function fetchMore(mine) {
   try {
     const reply = await inTurn(() => ask("next", {
-      tab, task: mode, count: AHEAD, again, holding: [...hand.map((item) => item.id), ...passed, ...unsentQuestions()].slice(0, 200),
+      tab, task: mode, count: ahead(), again, holding: [...hand.map((item) => item.id), ...passed, ...unsentQuestions()].slice(0, 200),
     }));
     if (mine !== dealing) return;
     const known = unsentQuestions();
