@@ -13,17 +13,17 @@ function give(fields) {
   const item = hand[0];
   if (!item || !shown) return;
   clock.count();
-  const comment = fields.comment ?? drafts[item.id]?.comment;
+  const comment = fields.comment ?? drafts[item.ticket]?.comment;
   const event = {
     event_id: randomHex(), ticket: item.ticket, status: "submitted", ...fields, ...(comment ? { comment } : {}),
     shown_at: new Date(shown.at).toISOString(), answered_at: new Date().toISOString(),
     duration_ms: Math.min(Math.round(clock.spent), 86400000), guidelines_version: session.guidelines_version,
   };
   enqueue(event, item);
-  delete drafts[item.id];
+  delete drafts[item.ticket];
   history = [...history, { event, item }].slice(-UNDO_DEPTH);
   countAnswer(item.task, event.status);
-  if (again && event.status === "skipped") passed.add(item.id);
+  if (again && event.status === "skipped") passed.add(item.ticket);
   paces = [...paces, clock.spent].slice(-20);
   hand.shift();
   notice("");
@@ -40,13 +40,13 @@ function undo() {
   const withdrawal = { event_id: randomHex(), ticket: item.ticket, status: "withdrawn", answered_at: new Date().toISOString() };
   enqueue(withdrawal, item, event.status);
   countAnswer(item.task, "withdrawn", event.status);
-  drafts[item.id] = { comment: event.comment, ...(TASKS[item.task].votes.includes(SAVE) ? { text: event.text } : {}) };
-  passed.delete(item.id);
+  drafts[item.ticket] = { comment: event.comment, ...(TASKS[item.task].votes.includes(SAVE) ? { text: event.text } : {}) };
+  passed.delete(item.ticket);
   if (mode && mode !== item.task) {
     mode = item.task;
     deal(hand.filter((other) => other.task === mode));
   }
-  hand = [item, ...hand.filter((other) => other.id !== item.id)];
+  hand = [item, ...hand.filter((other) => other.ticket !== item.ticket)];
   showCard();
   if (part("panel").open) paintPanel();
   send();
@@ -239,7 +239,7 @@ function voteButton(action, task) {
 }
 
 function paintPending() {
-  const comment = shown && hand[0] && drafts[hand[0].id]?.comment;
+  const comment = shown && hand[0] && drafts[hand[0].ticket]?.comment;
   show("pending", Boolean(comment));
   if (comment) part("pending").textContent = say("comment_pending", { text: comment.length > 80 ? `${comment.slice(0, 80)}…` : comment });
 }

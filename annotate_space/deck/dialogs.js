@@ -35,7 +35,7 @@ part("flag-reasons").append(...REASONS.map((reason, index) => {
 function openFlag() {
   if (!shown) return;
   part("flag-form").reset();
-  part("flag-form").elements.comment.value = drafts[hand[0].id]?.comment ?? "";
+  part("flag-form").elements.comment.value = drafts[hand[0].ticket]?.comment ?? "";
   part("flag").returnValue = "";
   part("flag").showModal();
 }
@@ -48,7 +48,7 @@ part("flag").addEventListener("close", () => {
 
 function openComment() {
   if (!shown) return;
-  part("comment-form").elements.comment.value = drafts[hand[0].id]?.comment ?? "";
+  part("comment-form").elements.comment.value = drafts[hand[0].ticket]?.comment ?? "";
   part("comment").returnValue = "";
   part("comment").showModal();
 }

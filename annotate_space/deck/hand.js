@@ -39,7 +39,7 @@ function takeUpHand() {
   mode = kept.mode ?? browserStore.recall("seedbed:task");
   if (!session.tasks.includes(mode)) mode = null;
   const answered = unsentQuestions();
-  deal(hand.filter((item) => !answered.has(item.id) && session.tasks.includes(item.task)));
+  deal(hand.filter((item) => !answered.has(item.ticket) && session.tasks.includes(item.task)));
 }
 
 function deal(items) {
@@ -67,12 +67,12 @@ function refill() {
 async function fetchMore(mine) {
   try {
     const reply = await inTurn(() => ask("next", {
-      tab, task: mode, count: ahead(), again, holding: [...hand.map((item) => item.id), ...passed, ...unsentQuestions()].slice(0, 200),
+      tab, task: mode, count: ahead(), again, holding: [...hand.map((item) => item.ticket), ...passed, ...unsentQuestions()].slice(0, 200),
     }));
     if (mine !== dealing) return;
     const known = unsentQuestions();
-    for (const item of hand) known.add(item.id);
-    const fresh = reply.items.filter((item) => !known.has(item.id) && !passed.has(item.id));
+    for (const item of hand) known.add(item.ticket);
+    const fresh = reply.items.filter((item) => !known.has(item.ticket) && !passed.has(item.ticket));
     hand.push(...fresh);
     dry = fresh.length === 0;
     skipped = reply.skipped;

@@ -48,7 +48,7 @@ const isHere = (entry) => !onServer.has(entry.event.event_id);
 function enqueue(event, item, was = null) {
   lastOrder = Math.max(Date.now(), lastOrder + 1);
   const { project, annotator } = session;
-  const entry = { order: lastOrder, project, annotator, who: identity, question: item.id, task: item.task, event, was };
+  const entry = { order: lastOrder, project, annotator, who: identity, question: item.ticket, task: item.task, event, was };
   entries.set(event.event_id, entry);
   browserStore.keep(entryKey(project, event.event_id), entry);
 }

@@ -110,7 +110,7 @@ function labelFor(area, text, action = null) {
 }
 
 function writingBox(item, word, start) {
-  const area = field("text", drafts[item.id]?.text ?? start, { rows: word === "answer" ? 12 : 5 });
+  const area = field("text", drafts[item.ticket]?.text ?? start, { rows: word === "answer" ? 12 : 5 });
   area.addEventListener("input", () => draft(item, { text: area.value }));
   return make("div", "writing", labelFor(area, say(word), WRITE), area);
 }
@@ -133,7 +133,7 @@ function startEmpty() {
 let picked = 0; // the option taken for right, by its place on the screen
 
 function examBoxes(item) {
-  picked = drafts[item.id]?.picked ?? item.marked;
+  picked = drafts[item.ticket]?.picked ?? item.marked;
   const options = item.options.map((option, index) => {
     const radio = make("input");
     Object.assign(radio, { type: "radio", name: "sb-option", checked: index === picked });
@@ -143,7 +143,7 @@ function examBoxes(item) {
     return make("label", "option", radio, make("kbd", "", keyName(keysOf("exam", pick(index + 1))[0])), body);
   });
   const group = make("fieldset", "options", make("legend", "label", say("options")), ...options);
-  return drafts[item.id]?.exam ? [group, correctionForm(item)] : [group];
+  return drafts[item.ticket]?.exam ? [group, correctionForm(item)] : [group];
 }
 
 function pickOption(index) {
@@ -172,7 +172,7 @@ function correctExam() {
 function correctionForm(item) {
   const question = prose(item.instruction).textContent.trim();
   const texts = item.options.map((option) => option.text);
-  const start = drafts[item.id]?.exam ?? { question, answer: texts[picked], distractors: texts.filter((_, index) => index !== picked) };
+  const start = drafts[item.ticket]?.exam ?? { question, answer: texts[picked], distractors: texts.filter((_, index) => index !== picked) };
   const fields = [
     [field("question", start.question, { limit: 4000 }), say("question")],
     [field("right", start.answer, { rows: 2, limit: 4000 }), say("right_answer")],
@@ -200,6 +200,6 @@ function correctionForm(item) {
 }
 
 function draft(item, news) {
-  drafts[item.id] = { ...drafts[item.id], ...news };
+  drafts[item.ticket] = { ...drafts[item.ticket], ...news };
   keepHandSoon();
 }
