@@ -30,8 +30,8 @@ def picture_of_votes(page: Page, url: str) -> None:
     page.get_by_label("Your name").fill("Ana")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Two answers").click()
-    expect(page.locator(".answer")).to_have_count(2)
     for _ in range(4):
+        expect(page.locator(".deck[data-task=pairwise] .answer")).to_have_count(2)
         page.keyboard.press("1")
     expect(page.locator("[data-part=mark]")).to_contain_text("saved")
     page.screenshot(path=TARGET / "annotate.png")

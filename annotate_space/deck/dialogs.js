@@ -79,7 +79,7 @@ function paintPanel() {
   const counts = [
     here && sayCount("count_here", here),
     given.length > here && sayCount("count_received", given.length - here),
-    sayCount("count_saved", Math.max(0, done - given.length), { place: place() }),
+    done && sayCount("count_saved", Math.max(0, done - given.length), { place: place() }),
     all.length > mine.length && sayCount(all.every(canGo) ? "count_others" : "count_signed_out", all.length - mine.length),
   ];
   part("panel-counts").replaceChildren(...counts.filter(Boolean).map((text) => make("li", "", text)));
