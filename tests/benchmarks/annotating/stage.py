@@ -242,6 +242,14 @@ class Space:
         """Its resident memory now."""
         return resident_mb(self._process.pid) if self._process else 0.0
 
+    def cpu_s(self) -> float:
+        """Seconds of processor time that it has used."""
+        if self._process is None:
+            return 0.0
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii")
+        fields = stat.rpartition(")")[2].split()  # from the third on
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def said(self) -> str:
         """The end of what it printed."""
         return self.log.read_text(errors="replace")[-2_000:]
