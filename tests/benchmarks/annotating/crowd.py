@@ -15,6 +15,8 @@ EVERY: Final = 2.0
 """Seconds from one vote of a person to the next."""
 TARGET_MS: Final = 100.0
 _IN_HAND: Final = 12
+_ARRIVE: Final = 10.0
+"""Seconds within which everybody comes."""
 
 
 def measure(
@@ -37,7 +39,8 @@ def measure(
         who = hub.who(people)
         with hub.space(SEEDBED_COMMIT_SECONDS=str(commit_seconds)) as space:
             opened = space.first_visit()
-            with People(folder, space.url, who, every=every, patience=240) as crowd:
+            arrive = min(_ARRIVE, 6 * minutes)
+            with People(folder, space.url, who, every=every, arrive=arrive, patience=240) as crowd:
                 end = time.monotonic() + 60 * minutes
                 memory = [space.memory_mb()]
                 used = space.cpu_s()

@@ -281,6 +281,7 @@ class People:
         url: Of the Space.
         who: One for each, as the card says who is there.
         every: Seconds from one vote of a person to the next.
+        arrive: Seconds within which everybody comes.
         patience: Seconds that they wait at the end until all is saved.
         reloads: How often, of votes, somebody reloads the page.
     """
@@ -292,13 +293,14 @@ class People:
         who: list[dict[str, Any]],
         *,
         every: float,
+        arrive: float,
         patience: float,
         reloads: float = 0.01,
     ) -> None:
         self._result = folder / "done.json"
         self._patience = patience
         work = folder / "annotators.json"
-        told = Work(url, who, every, patience, reloads, str(self._result))
+        told = Work(url, who, every, arrive, patience, reloads, str(self._result))
         work.write_text(json.dumps(asdict(told)))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.benchmarks.annotating.annotators", str(work)],
