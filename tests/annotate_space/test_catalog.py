@@ -149,6 +149,17 @@ def test_a_torn_shard_is_named_and_taken_in_once_it_is_whole(project: Project) -
         lambda t: t.set_column(4, "completions", pa.array([[1], [2]])),
         lambda t: t.set_column(0, "sample_id", pa.array([[1], [2]])),
         lambda t: t.set_column(t.column_names.index("topic"), "topic", pa.array([{"a": 1}] * 2)),
+        lambda t: t.set_column(
+            4, "completions", pa.array([[{"a": {"completion_id": "x"}}], [{"a": None}]])
+        ),
+        lambda t: t.set_column(
+            4, "completions", pa.array([[{"completion_id": {"completion_id": "x"}}], []])
+        ),
+        lambda t: t.set_column(4, "completions", pa.array([{"completion_id": "x"}] * 2)),
+        lambda t: t.append_column("sample_id", pa.array(["x", "y"])),
+        lambda t: t.append_column("topic", pa.array(["x", "y"])),
+        lambda t: t.append_column("completions", t["completions"]),
+        lambda t: t.set_column(0, "sample_id", pa.array([b"\xff", b"\xfe"]).cast(pa.binary())),
     ],
 )
 def test_a_file_with_other_columns_is_left_out(project: Project, change: object) -> None:
