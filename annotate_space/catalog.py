@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 from bisect import bisect_right
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -46,6 +46,22 @@ _AT_ONCE: Final = 100
 _READERS: Final = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What cannot be read: a block, or one sample of it."""
+
+    block: int
+    sample: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A file that could not be read, as it was then."""
+
+    signature: tuple[int, int] | None
+    why: str
+
+
 class Catalog:
     """The samples under ``samples/``, each id once: the first shard in path order has it.
 
@@ -59,10 +75,11 @@ class Catalog:
         self._texts = _Texts(text_bytes)
         self._refreshing = threading.Lock()
         self._naming = threading.Lock()
+        self._marking = threading.Lock()
         self._folder = Path()
         self._taken: set[str] = set()
-        self._refused: dict[str, _Refusal] = {}
-        self._broken: dict[_Part, _Refusal] = {}
+        self._refused: dict[str, Refusal] = {}
+        self._broken: dict[Part, Refusal] = {}
         self._left_out: list[str] = []
         self._cell_numbers: dict[tuple[str, str], int] = {}
         self.cells: list[tuple[str, str]] = []
@@ -78,9 +95,25 @@ class Catalog:
 
     @property
     def trouble(self) -> list[str]:
-        """Shards that cannot be read, and why; they are tried again when they change."""
-        refused = [*self._refused.values(), *self._broken.values()]
-        return list(dict.fromkeys([*(r.why for r in refused), *self._left_out]))
+        """What cannot be read, and why: shards, and of those that can be the samples."""
+        told: dict[tuple[str, bool], str] = {}
+        more: Counter[tuple[str, bool]] = Counter()
+        for part, broken in self._broken.items():
+            key = (self._index.blocks[part.block][0], part.sample is not None)
+            more[key] += key in told
+            told.setdefault(key, broken.why)
+        texts = [
+            f"{why} {more[key]} more samples of this file have such errors." if more[key] else why
+            for key, why in ((key, why) for key, why in told.items() if key[1])
+        ]
+        texts += [why for key, why in told.items() if not key[1]]
+        refused = [refusal.why for refusal in self._refused.values()]
+        return list(dict.fromkeys([*refused, *texts, *self._left_out]))
+
+    @property
+    def broken(self) -> Mapping[Part, Refusal]:
+        """What cannot be shown now; another mapping whenever that changes."""
+        return self._broken
 
     def refresh(self) -> int:
         """Take in the shards that are new, or were unreadable and have changed.
@@ -116,28 +149,19 @@ class Catalog:
             raise KeyError(sample_id)
         block = index.block_of(number)
         rows = self._block(index, block)
-        at = int(index.row[number])
-        row = rows.slice(at, 1).to_pylist()[0] if at < len(rows) else {}
+        part, at = Part(block, number), int(index.row[number])
         try:
+            row = rows.slice(at, 1).to_pylist()[0] if at < len(rows) else {}
             sample = Sample.model_validate(row)
         except ValidationError as error:
-            why = f"a row is not a sample: {describe(error)}"
-            raise self._spoilt(index, _Part(block, number), why) from error
+            why = f"sample {sample_id} is not as it should be: {describe(error)}"
+            raise self._spoilt(index, part, why) from error
+        except (pa.ArrowException, ValueError) as error:  # such as bytes that are no text
+            raise self._spoilt(index, part, f"sample {sample_id}: {error}") from error
         if sample.sample_id != sample_id:
             why = f"sample {sample_id} is no longer where it was"
-            raise self._spoilt(index, _Part(block), why)
+            raise self._spoilt(index, part, why)
         return sample
-
-    def cell(self, sample_id: str) -> tuple[str, str]:
-        """Topic and perspective of a sample.
-
-        Raises:
-            KeyError: There is none with this id.
-        """
-        number = self._index.find(sample_id)
-        if number < 0:
-            raise KeyError(sample_id)
-        return self.cells[int(self._index.cell[number])]
 
     def cell_number(self, topic: str, perspective: str) -> int:
         """The number of a cell, which it gets when it is first asked for."""
@@ -166,7 +190,7 @@ class Catalog:
         if not broken:
             return True
         block = self._index.block_of(number)
-        return _Part(block) not in broken and _Part(block, number) not in broken
+        return Part(block) not in broken and Part(block, number) not in broken
 
     def _block(self, index: Index, block: int) -> pa.Table:
         rows = self._texts.get(block)
@@ -175,16 +199,16 @@ class Catalog:
             try:
                 rows = read_group(self._folder / shard, group)
             except InvalidInput as error:
-                raise self._spoilt(index, _Part(block), error.problem) from error
+                raise self._spoilt(index, Part(block), error.problem) from error
             self._texts.put(block, rows)
         return rows
 
-    def _spoilt(self, index: Index, part: _Part, why: str) -> InvalidInput:
+    def _spoilt(self, index: Index, part: Part, why: str) -> InvalidInput:
         shard, _ = index.blocks[part.block]
         error = InvalidInput(f"{shard}: {why}.", "Restore the file, or remove it and start again.")
-        refusal = _Refusal(_signature(self._folder / shard), str(error))
-        # A new dictionary, as others may be going through the old one.
-        self._broken = {**self._broken, part: refusal}
+        refusal = Refusal(_signature(self._folder / shard), str(error))
+        with self._marking:  # a new dictionary, as others may be going through the old one
+            self._broken = {**self._broken, part: refusal}
         return error
 
     def _mend(self, names: dict[str, Path]) -> None:
@@ -193,7 +217,8 @@ class Catalog:
             path = names.get(self._index.blocks[part.block][0])
             if path is not None and _signature(path) != refusal.signature:
                 self._texts.drop(part.block)
-                self._broken = {p: why for p, why in self._broken.items() if p != part}
+                with self._marking:
+                    self._broken = {p: why for p, why in self._broken.items() if p != part}
 
     def _take_in(self, shards: dict[str, Path]) -> None:
         with ThreadPoolExecutor(_READERS) as readers:
@@ -213,7 +238,7 @@ class Catalog:
             rows = read_rows(path)
         except InvalidInput as error:
             _log.warning("A shard is left out: %s", error)
-            self._refused[name] = _Refusal(signature, f"{name} is left out: {error.problem}")
+            self._refused[name] = Refusal(signature, f"{name} is left out: {error.problem}")
             return None
         self._refused.pop(name, None)
         if rows.left_out:
@@ -402,22 +427,6 @@ class _Texts:
         rows = self._kept.pop(block, None)
         if rows is not None:
             self._bytes -= rows.nbytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What cannot be read: a block, or one sample of it."""
-
-    block: int
-    sample: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """A file that could not be read, as it was then."""
-
-    signature: tuple[int, int] | None
-    why: str
 
 
 def _signature(path: Path) -> tuple[int, int] | None:

@@ -49,6 +49,10 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path / "project")
 
 
+def cell(catalog: Catalog, number: int) -> tuple[str, str]:
+    return catalog.cells[int(catalog.index.cell[number])]
+
+
 def table(samples: Sequence[Sample]) -> pa.Table:
     return pq.read_table(pa.BufferReader(to_parquet(samples)))
 
@@ -59,12 +63,10 @@ def test_a_sample_comes_with_its_texts_and_its_cell(project: Project) -> None:
     catalog = project.catalog()
     assert len(catalog) == 10
     assert [catalog.sample(s.sample_id) for s in samples] == samples
-    assert catalog.cell(samples[4].sample_id) == ("Ökologie 1", "农民")
+    assert cell(catalog, 4) == ("Ökologie 1", "农民")
     for missing in ("", "no such sample", samples[0].sample_id + " "):
         with pytest.raises(KeyError):
             catalog.sample(missing)
-        with pytest.raises(KeyError):
-            catalog.cell(missing)
 
 
 def test_making_one_touches_no_disk(tmp_path: Path) -> None:
@@ -183,7 +185,7 @@ def test_other_types_for_the_same_text_are_read(project: Project) -> None:
     project.write("a", strings)
     catalog = project.catalog()
     assert [catalog.sample(s.sample_id) for s in samples] == samples
-    assert catalog.cell(samples[0].sample_id) == ("Clay soils", "Agronomist")
+    assert cell(catalog, 0) == ("Clay soils", "Agronomist")
 
 
 def test_rows_that_no_answer_could_name_are_left_out(project: Project) -> None:
@@ -277,3 +279,23 @@ def test_exam_items_are_told_apart(project: Project) -> None:
     catalog = project.catalog()
     assert catalog.index.exam.tolist() == [False, True]
     assert catalog.sample(exam.sample_id) == exam
+
+
+def test_a_row_that_does_not_fit_costs_its_sample_only_and_is_named(project: Project) -> None:
+    samples = [a_sample(n) for n in range(6)]
+    rows = table(samples).to_pylist()
+    whole = table(samples)
+    rows[0]["completions"][1]["text"] = None
+    rows[1]["kind"] = None
+    rows[2]["sample_id"] = "x" * 10
+    project.write("a", whole)
+    catalog = project.catalog()
+    project.write("a", pa.Table.from_pylist(rows, schema=whole.schema))
+    for sample in samples[:3]:
+        with pytest.raises(InvalidInput, match=sample.sample_id):
+            catalog.sample(sample.sample_id)
+    assert [catalog.sample(s.sample_id) for s in samples[3:]] == samples[3:]
+    assert [catalog.readable(n) for n in range(6)] == [False] * 3 + [True] * 3
+    (told,) = catalog.trouble
+    assert samples[0].sample_id in told
+    assert "2 more" in told
