@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from bisect import bisect_right
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -32,7 +33,7 @@ from annotate_space.shards import (
     read_rows,
 )
 from pipeline.core import layout
-from pipeline.core.errors import InvalidInput
+from pipeline.core.errors import InvalidInput, SeedbedError
 from pipeline.core.samples import read_group
 from pipeline.core.schema import Sample, describe
 from pipeline.core.store import Store
@@ -44,6 +45,8 @@ TEXT_BYTES: Final = 64_000_000
 _AT_ONCE: Final = 100
 """Shards whose rows are in memory beside the index while it grows."""
 _READERS: Final = 2
+RETRY_SECONDS: Final = 60.0
+"""After which texts that could not be read are tried again, though their file looks the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Refusal:
 
     signature: tuple[int, int] | None
     why: str
+    at: float
 
 
 class Catalog:
@@ -67,10 +71,19 @@ class Catalog:
 
     Args:
         text_bytes: Texts kept in memory at most.
+        clock: Seconds since any moment.
     """
 
-    def __init__(self, store: Store, *, text_bytes: int = TEXT_BYTES) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        text_bytes: int = TEXT_BYTES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
+        self._clock = clock
+        self._mended = clock()
         self._index = Index()
         self._texts = _Texts(text_bytes)
         self._refreshing = threading.Lock()
@@ -118,6 +131,8 @@ class Catalog:
     def refresh(self) -> int:
         """Take in the shards that are new, or were unreadable and have changed.
 
+        Where nothing is new the shards are left alone: to make sure of each takes a request.
+
         Returns:
             How many samples came.
 
@@ -125,9 +140,10 @@ class Catalog:
             SeedbedError: The store cannot be reached.
         """
         with self._refreshing:
-            self._folder = self._store.checkout(layout.SAMPLES)
-            paths = sorted((self._folder / layout.SAMPLES).rglob("*.parquet"))
-            names = {path.relative_to(self._folder).as_posix(): path for path in paths}
+            there = [p for p in self._store.paths(layout.SAMPLES) if p.endswith(".parquet")]
+            if not self._refused and not self._broken and self._taken.issuperset(there):
+                return 0
+            names = self._check_out()
             self._refused = {n: why for n, why in self._refused.items() if n in names}
             self._mend(names)
             before = len(self._index)
@@ -135,6 +151,20 @@ class Catalog:
             while some := list(islice(fresh, _AT_ONCE)):
                 self._take_in({name: names[name] for name in some})
             return len(self._index) - before
+
+    def mend_due(self) -> bool:
+        """Whether ``mend`` should be called now: texts are missing, and it was not for a while."""
+        waited = self._clock() - self._mended >= RETRY_SECONDS
+        return waited and any(part.sample is None for part in self._broken)
+
+    def mend(self) -> None:
+        """Fetch the shards again, some of whose texts could not be read: a cache can be emptied."""
+        with self._refreshing:
+            self._mended = self._clock()
+            try:
+                self._mend(self._check_out())
+            except SeedbedError as error:
+                _log.warning("Samples cannot be fetched again: %s", error)
 
     def sample(self, sample_id: str) -> Sample:
         """A sample with its texts.
@@ -206,16 +236,24 @@ class Catalog:
     def _spoilt(self, index: Index, part: Part, why: str) -> InvalidInput:
         shard, _ = index.blocks[part.block]
         error = InvalidInput(f"{shard}: {why}.", "Restore the file, or remove it and start again.")
-        refusal = Refusal(_signature(self._folder / shard), str(error))
+        refusal = Refusal(_signature(self._folder / shard), str(error), self._clock())
         with self._marking:  # a new dictionary, as others may be going through the old one
             self._broken = {**self._broken, part: refusal}
         return error
 
+    def _check_out(self) -> dict[str, Path]:
+        """Where the shards are now, by name, in the order of their paths."""
+        self._folder = self._store.checkout(layout.SAMPLES)
+        paths = sorted((self._folder / layout.SAMPLES).rglob("*.parquet"))
+        return {path.relative_to(self._folder).as_posix(): path for path in paths}
+
     def _mend(self, names: dict[str, Path]) -> None:
-        """Try texts again whose shard has changed since they could not be read."""
+        """Try texts again whose shard has changed since, or that could not be read a while ago."""
+        now = self._clock()
         for part, refusal in self._broken.items():
             path = names.get(self._index.blocks[part.block][0])
-            if path is not None and _signature(path) != refusal.signature:
+            again = part.sample is None and now - refusal.at >= RETRY_SECONDS
+            if path is not None and (again or _signature(path) != refusal.signature):
                 self._texts.drop(part.block)
                 with self._marking:
                     self._broken = {p: why for p, why in self._broken.items() if p != part}
@@ -238,7 +276,8 @@ class Catalog:
             rows = read_rows(path)
         except InvalidInput as error:
             _log.warning("A shard is left out: %s", error)
-            self._refused[name] = Refusal(signature, f"{name} is left out: {error.problem}")
+            why = f"{name} is left out: {error.problem}"
+            self._refused[name] = Refusal(signature, why, self._clock())
             return None
         self._refused.pop(name, None)
         if rows.left_out:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,13 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotate_space.catalog import Catalog
+from annotate_space.catalog import RETRY_SECONDS, Catalog
 from pipeline.core import layout
 from pipeline.core.errors import InvalidInput, ProjectNotFound
 from pipeline.core.samples import ROWS_IN_GROUP, read_samples, to_parquet
 from pipeline.core.schema import Completion, Sample
 from pipeline.core.store_folder import FolderStore
+from pipeline.core.store_hub import HubStore
 from tests.factories import a_sample, fill
+from tests.hub_server import Fault, HubServer
 
 
 class Project:
@@ -299,3 +302,64 @@ def test_a_row_that_does_not_fit_costs_its_sample_only_and_is_named(project: Pro
     (told,) = catalog.trouble
     assert samples[0].sample_id in told
     assert "2 more" in told
+
+
+def on_the_hub(hub: HubServer) -> HubStore:
+    """A project with two shards."""
+    store = HubStore("ana/farming", token=hub.add_user("ana", "hf_ana"), hub=hub.url)
+    store.create()
+    fill(store, [a_sample(1)])
+    store.commit({layout.sample_shard("run", 1): to_parquet([a_sample(2)])}, message="More")
+    return store
+
+
+def test_commits_of_other_files_do_not_make_it_look_at_every_shard(hub: HubServer) -> None:
+    store = on_the_hub(hub)
+    catalog = Catalog(store)
+    assert catalog.refresh() == 2
+    store.commit({"feedback/2026/01/01/x-1.jsonl": b"{}\n"}, message="Answers")
+    counted = hub.fail(Fault("resolve", latency=0.001, times=None))
+    assert catalog.refresh() == 0
+    assert counted.hits == 0
+    store.commit({layout.sample_shard("run", 2): to_parquet([a_sample(3)])}, message="More")
+    assert catalog.refresh() == 1
+    assert counted.hits > 0
+    assert catalog.sample(a_sample(1).sample_id).sample_id == a_sample(1).sample_id
+
+
+def test_texts_that_were_swept_from_the_disk_are_fetched_again(hub: HubServer) -> None:
+    now = 0.0
+    store = on_the_hub(hub)
+    catalog = Catalog(store, clock=lambda: now)
+    catalog.refresh()
+    shutil.rmtree(store.checkout(layout.SAMPLES).parents[1])
+    with pytest.raises(InvalidInput):
+        catalog.sample(a_sample(1).sample_id)
+    assert not catalog.mend_due()
+    now += RETRY_SECONDS
+    assert catalog.mend_due()
+    catalog.mend()
+    assert (catalog.trouble, catalog.mend_due()) == ([], False)
+    assert catalog.sample(a_sample(1).sample_id).sample_id == a_sample(1).sample_id
+
+
+def test_texts_that_could_not_be_read_for_a_moment_are_tried_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    project.write("a", [a_sample(1)])
+    catalog = Catalog(project.store, clock=lambda: now)
+    catalog.refresh()
+
+    def fail(path: Path) -> None:
+        raise OSError(f"Too many open files: {path}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pq, "ParquetFile", fail)
+        with pytest.raises(InvalidInput):
+            catalog.sample(a_sample(1).sample_id)
+    catalog.refresh()
+    assert not catalog.readable(0)
+    now += RETRY_SECONDS
+    catalog.refresh()
+    assert catalog.readable(0)
