@@ -12,6 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -284,10 +285,14 @@ class Board:
         with self._guard:
             if self._reader is not None and self._reader.is_alive():
                 return
+            if self._catalog.mend_due():
+                self._start(self._catalog.mend)
+                return
             block = self._chooser.block_to_read(task, first=False)
             if block is not None:
-                # No daemon: one that is reading when the process ends would crash it.
-                self._reader = threading.Thread(
-                    target=self._catalog.warm_up, args=(block,), name="texts"
-                )
-                self._reader.start()
+                self._start(partial(self._catalog.warm_up, block))
+
+    def _start(self, read: Callable[[], None]) -> None:
+        # No daemon: one that is reading when the process ends would crash it.
+        self._reader = threading.Thread(target=read, name="texts")
+        self._reader.start()
