@@ -12,6 +12,7 @@ from typing import Final
 from pipeline.core import layout
 from pipeline.core.errors import SeedbedError
 from pipeline.core.feedback import Parsed, parse
+from pipeline.core.projects import feedback_files
 from pipeline.core.store import Store
 
 _log = logging.getLogger(__name__)
@@ -55,9 +56,7 @@ class Inbox:
             self._read.add(path)
 
     def _all(self) -> Iterator[Parsed]:
-        root = self._store.checkout(layout.FEEDBACK)
-        for file in sorted((root / layout.FEEDBACK).rglob("*.jsonl")):
-            path = file.relative_to(root).as_posix()
+        for path, file in feedback_files(self._store):
             if path not in self._read:
                 yield from parse(file.read_bytes(), path)
                 self._read.add(path)

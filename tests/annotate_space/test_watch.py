@@ -16,6 +16,7 @@ from annotate_space.watch import Inbox, Watcher
 from pipeline.core import layout
 from pipeline.core.errors import StoreUnavailable
 from pipeline.core.feedback import BadLine, FeedbackEvent, Parsed
+from pipeline.core.projects import read_feedback
 from pipeline.core.store import Store
 from pipeline.core.store_folder import FolderStore
 from pipeline.core.store_hub import HubStore
@@ -95,6 +96,17 @@ def test_a_project_without_feedback_has_none(store: Store) -> None:
     assert list(inbox.read_new()) == []
     add(store, EVENTS)
     assert list(inbox.read_new()) == EVENTS
+
+
+def test_a_folder_that_is_named_like_a_file_is_none(store: Store) -> None:
+    store.commit({"feedback/x.jsonl/note.txt": b"x"}, message="Add")
+    add(store, EVENTS[:2])
+    inbox = Inbox(store)
+    assert list(inbox.read_new()) == list(read_feedback(store)) == EVENTS[:2]
+    store.commit({"feedback/y.jsonl/z.jsonl/note.txt": b"x"}, message="Add")
+    add(store, EVENTS[2:], number=2)
+    assert list(inbox.read_new()) == EVENTS[2:]
+    assert list(read_feedback(store)) == EVENTS
 
 
 def test_our_own_files_are_not_read_again(store: Store, tmp_path: Path) -> None:
