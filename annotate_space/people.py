@@ -155,7 +155,8 @@ class Door:
         """Tell whether the lead's view is for them.
 
         It is for whoever runs this machine, the dataset's owner, the leads that the project names,
-        and those who may write to the dataset with their own token.
+        and those of whom the Hub says that they may write to the dataset: what they do here is
+        done with the owner's token.
         """
         if not self._settings.on_space:
             return True
@@ -235,7 +236,7 @@ class Door:
             return known
         store = HubStore(self._store.name, token=user.token, hub=self._settings.hub)
         try:
-            may = store.can_write()
+            may = store.surely_writes()
         except NotSignedIn:
             may = False  # their sign-in has run out
         except SeedbedError as error:

@@ -246,6 +246,21 @@ def test_the_owner_the_named_and_who_may_write_lead(hub: HubServer, project: Hub
     assert not other.is_lead(cy)
 
 
+@pytest.mark.parametrize(
+    ("role", "leads"),
+    [("admin", True), ("write", True), ("contributor", False), ("read", False), (None, False)],
+)
+def test_only_who_surely_may_write_to_what_an_organisation_has_leads(
+    hub: HubServer, role: str | None, leads: bool
+) -> None:
+    hub.add_user("growers", "hf_growers12")
+    shared = HubStore("growers/farming", token="hf_growers12", hub=hub.url)
+    make_project(shared, a_seed(), Project())
+    one = Door(Settings(project="growers/farming", hub=hub.url, on_space=True), shared, b"s")
+    token = hub.add_user("di", "hf_ditoken12", orgs=["growers"], org_role=role)
+    assert one.is_lead(HubUser("di", token=token)) == leads
+
+
 def test_write_access_is_remembered_a_while_without_the_token(
     hub: HubServer, project: HubStore
 ) -> None:
