@@ -140,7 +140,7 @@ class Door:
         """
         user = user if self._settings.on_space else None
         if user is not None and self._welcome(user):
-            return Person(self._id(user.name), user.name, "hub")
+            return Person(self.annotator(user), user.name, "hub")
         problem: InvitationNeeded | None = None
         if token := who.get("invite"):
             try:
@@ -150,6 +150,15 @@ class Door:
         if self.mode == "open":
             return self._guest(who.get("guest"), problem)
         raise problem or self._refusal(user)
+
+    def annotator(self, user: HubUser | None) -> str:
+        """Who somebody signed in is in the dataset, also in what they make as a lead.
+
+        Off a Space it is the owner; on one, nobody who is not signed in has a name: empty.
+        """
+        if not self._settings.on_space:
+            return "owner"
+        return "" if user is None else self._id(user.name)
 
     def is_lead(self, user: HubUser | None) -> bool:
         """Tell whether the lead's view is for them.
@@ -240,7 +249,7 @@ class Door:
         except NotSignedIn:
             may = False  # their sign-in has run out
         except SeedbedError as error:
-            _log.warning("Whether %s may write cannot be asked: %s", user.name, error)
+            _log.warning("Whether somebody may write cannot be asked: %s", error)
             self._writers.put(user.name, False, _ASK_AGAIN)
             return False
         self._writers.put(user.name, may, _REMEMBERED)

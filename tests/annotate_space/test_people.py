@@ -212,6 +212,18 @@ def test_pseudonyms_are_stable_different_and_need_the_secret(store: FolderStore)
         assert len(name) == len("annotator-") + 10
 
 
+def test_a_lead_is_named_in_the_dataset_as_annotators_are(store: FolderStore) -> None:
+    named = door(store, on_space=True)
+    assert named.annotator(BO) == "Bo"
+    assert named.annotator(None) == ""
+    hidden = door(store, on_space=True, pseudonyms=True)
+    assert hidden.annotator(BO) == hidden.admit({}, BO).annotator
+    assert hidden.annotator(BO).startswith("annotator-")
+    for pseudonyms in (False, True):
+        laptop = door(store, on_space=False, pseudonyms=pseudonyms)
+        assert laptop.annotator(None) == laptop.annotator(BO) == "owner"
+
+
 def test_everybody_at_a_laptop_is_lead_and_no_stranger_on_a_space(store: FolderStore) -> None:
     assert door(store, on_space=False).is_lead(None)
     with pytest.raises(NotAllowed, match="leads"):
@@ -262,7 +274,7 @@ def test_only_who_surely_may_write_to_what_an_organisation_has_leads(
 
 
 def test_write_access_is_remembered_a_while_without_the_token(
-    hub: HubServer, project: HubStore
+    hub: HubServer, project: HubStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = Clock()
     one = Door(
@@ -279,6 +291,8 @@ def test_write_access_is_remembered_a_while_without_the_token(
     clock.now += 301
     hub.fail(Fault("whoami", status=500, times=None))
     assert not one.is_lead(cy)
+    assert "cannot be asked" in caplog.text
+    assert "cy" not in caplog.text.split()
     hub.clear_faults()
     hub.clear_requests()
     clock.now += 21
