@@ -241,6 +241,8 @@ def invite(
 ) -> dict[str, Any]:
     """Make an invitation of ``name`` and ``expires``; the token is told this once.
 
+    ``made_by`` is kept in the dataset: see ``Door.annotator``.
+
     Raises:
         InvalidInput: The name or the time cannot be used.
     """
@@ -324,6 +326,7 @@ def control(
     """Make ``question`` a control with the answer in ``payload``, or with ``remove`` none any more.
 
     The answer is given as it was on the screen: ``left`` is the completion shown left.
+    ``made_by`` is kept in the dataset: see ``Door.annotator``.
 
     Raises:
         InvalidInput: The task has no one right answer, or the answer is none of its answers.

@@ -101,9 +101,19 @@ def load_project(store: Store) -> Project:
 
 def read_feedback(store: Store) -> Iterator[Parsed]:
     """Every event in the order of the files' paths, and every line that is none."""
+    for path, file in feedback_files(store):
+        yield from parse(file.read_bytes(), path)
+
+
+def feedback_files(store: Store) -> Iterator[tuple[str, Path]]:
+    """Path in the project and on this machine of each file of feedback, in the order of paths.
+
+    A folder may have a name that ends like one.
+    """
     root = store.checkout(layout.FEEDBACK)
-    for path in sorted((root / layout.FEEDBACK).rglob("*.jsonl")):
-        yield from parse(path.read_bytes(), path.relative_to(root).as_posix())
+    for file in sorted((root / layout.FEEDBACK).rglob("*.jsonl")):
+        if file.is_file():
+            yield file.relative_to(root).as_posix(), file
 
 
 def load_feedback(store: Store) -> Feedback:
