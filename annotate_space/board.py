@@ -102,6 +102,14 @@ class Board:
                 self._leases.answered(self._answers.votes.person(event.annotator).index, found)
             return self._answers.known.add(event.event_id)
 
+    def unaskable(self, question: Question) -> None:
+        """Offer a question to nobody any more, as it cannot be shown or not be answered.
+
+        What cannot be read just now is offered again once it can.
+        """
+        with self._guard:
+            self._answers.unaskable(question)
+
     def knows(self, event_id: str) -> bool:
         """Whether an event with this id was recorded."""
         with self._guard:
@@ -137,6 +145,7 @@ class Board:
         with self._guard:
             person = self._answers.votes.person(annotator)
             now = self._clock()
+            self._answers.note_broken()
             self._leases.expire(now)
             place = self._leases.tab(person.index, tab, now)
             released = self._leases.release_others(place, holding)
@@ -164,6 +173,7 @@ class Board:
     def progress(self, annotator: str) -> dict[Task, Progress]:
         """How far this person is with each task."""
         with self._guard:
+            self._answers.note_broken()
             person = self._answers.votes.known(annotator)
             asked = self._answers.asked()
             if person is None:
@@ -177,6 +187,7 @@ class Board:
     def skipped(self, annotator: str) -> dict[Task, int]:
         """How many questions this person skipped that are still open."""
         with self._guard:
+            self._answers.note_broken()
             person = self._answers.votes.known(annotator)
             return {
                 task: 0 if person is None else len(self._answers.skips(person, task))

@@ -276,7 +276,7 @@ class Chooser:
         """Whether this person neither has it in any tab nor has an answer to it that stands."""
         if found in draw.taken or self._leases.holds(draw.person.index, found):
             return False
-        return not self._answers.stands(draw.person, found) and self._answers.readable(found)
+        return not self._answers.stands(draw.person, found) and self._answers.can_show(found)
 
     def _has_place(self, draw: Draw, found: int) -> bool:
         """Whether the others who hold it leave a place for one more answer."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
 import numpy as np
 
-from annotate_space.catalog import Catalog
+from annotate_space.catalog import Catalog, Part
 from annotate_space.places import Places
 from annotate_space.pools import Pool, pair, pair_number, questions_of
 from annotate_space.questions import Question
+from annotate_space.shards import Flags, Numbers
 from annotate_space.votes import (
     NOTHING,
     Answer,
@@ -49,6 +50,9 @@ class Answers:
         self.known = EventIds()
         self._places = Places()
         self._waiting: dict[Key, _Waiting] = {}
+        self._unaskable: dict[Task, set[int]] = {}
+        self._broken: Mapping[Part, object] = {}
+        self._unreadable: Flags = np.zeros(0, dtype=np.bool_)
 
     def configure(self, settings: AnnotationSettings, cells: Sequence[Cell]) -> None:
         """Set up what is asked; answers stay."""
@@ -68,6 +72,7 @@ class Answers:
             self._size(self.pools.setdefault(task, Pool(task, 1)))
         for person in self.votes.people:
             person.seen_open = [0] * len(TASKS)
+        self._close_broken(every=True)
         for task, pool in self.pools.items():
             self._count_seen(task, pool)
         for waiting in list(self._waiting.values()):
@@ -140,12 +145,23 @@ class Answers:
                 return found
         return None
 
-    def readable(self, found: int) -> bool:
-        """Whether the texts of a question can be read, as far as is known."""
-        task = task_of(found)
-        if task == "instruction":
-            return True
-        return self.catalog.readable(self.pools[task].subject(found >> 4))
+    def can_show(self, found: int) -> bool:
+        """Whether a question can be shown, as far as is known."""
+        return not self.pools[task_of(found)].closed[found >> 4]
+
+    def note_broken(self) -> None:
+        """Close the questions whose texts cannot be read, open those whose texts can be again."""
+        if self.catalog.broken is not self._broken:
+            self._close_broken()
+
+    def unaskable(self, question: Question) -> None:
+        """Never ask a question again; unless its texts cannot be read now, which may change."""
+        self.note_broken()
+        found = self.named(replace(question, repeat=False).question_id)
+        if found is not None and self.can_show(found):
+            self._unaskable.setdefault(question.task, set()).add(found >> 4)
+            number = np.array([found >> 4], dtype=np.int32)
+            self._close(self.pools[question.task], number, np.ones(1, dtype=np.bool_))
 
     def question(self, person: Person, found: int, controls: Collection[int]) -> Question:
         """A question as it is shown to a person."""
@@ -183,6 +199,35 @@ class Answers:
         coin = int(stable_id("sides", person.name, sample_id, *sorted(ids)), 16)
         return ids if coin % 2 else ids[::-1]
 
+    def _close_broken(self, *, every: bool = False) -> None:
+        """Bring what is closed to what cannot be read; ``every``: also in pools that are new."""
+        self._broken = self.catalog.broken
+        unreadable = np.zeros(len(self.index), dtype=np.bool_)
+        for part in self._broken:
+            if part.sample is not None:
+                unreadable[part.sample : part.sample + 1] = True
+            elif part.block < len(self.index.blocks):  # else the catalog has more than this knows
+                start, end = self.index.block_first[part.block : part.block + 2].tolist()
+                unreadable[start:end] = True
+        before = np.zeros_like(unreadable)
+        before[: len(self._unreadable)] = self._unreadable
+        self._unreadable = unreadable
+        samples = np.flatnonzero(unreadable | before if every else unreadable != before)
+        for task, pool in self.pools.items():
+            if task != "instruction" and len(samples):
+                questions, counts = pool.about(samples)
+                closed = np.repeat(unreadable[samples], counts)
+                closed |= np.isin(questions, list(self._unaskable.get(task, ())))
+                self._close(pool, questions, closed)
+
+    def _close(self, pool: Pool, questions: Numbers, closed: Flags) -> None:
+        """Close questions or open them again, for everybody who counts them among those seen."""
+        changed = pool.close(questions, closed)
+        number = TASKS.index(pool.task)
+        for question in changed[pool.head[changed] > 0].tolist():
+            change = -1 if pool.closed[question] else 1
+            self._tell_others(None, pool, number, question, change)
+
     def _size(self, pool: Pool) -> None:
         cells = len(self.catalog.cells)
         if pool.task == "instruction":
@@ -196,7 +241,7 @@ class Answers:
     def _count_seen(self, task: Task, pool: Pool) -> None:
         number = TASKS.index(task)
         who, questions = self.votes.seen(number)
-        still = pool.given[questions] < pool.overlap
+        still = (pool.given[questions] < pool.overlap) & ~pool.closed[questions]
         if pool.asked is not None and len(questions):
             still &= pool.asked[pool.subjects(questions)]
         counts = np.bincount(who[still], minlength=len(self.votes.people)).tolist()
@@ -305,7 +350,7 @@ class Answers:
             pool.count(question, before, -1)
 
     def _tell_others(
-        self, person: Person, pool: Pool, task: int, question: int, change: int
+        self, person: Person | None, pool: Pool, task: int, question: int, change: int
     ) -> None:
         for row in self.votes.chained(int(pool.head[question])):
             other = self.votes.who(row)

@@ -681,3 +681,75 @@ def test_many_threads_get_different_questions(tmp_path: Path) -> None:
 
 def cell(number: int) -> tuple[str, str]:
     return CELLS[number].topic, CELLS[number].perspective
+
+
+# What cannot be shown
+
+
+def shown(made: Made, who: str) -> tuple[int, int, int]:
+    """How many are left, how many of those skipped are open, how many are handed out."""
+    left = sum(progress.left for progress in made.board.progress(who).values())
+    return left, sum(made.board.skipped(who).values()), len(made.work_off(f"other than {who}", 50))
+
+
+@pytest.mark.parametrize("task", ["thumbs", "pairwise", "exam", "instruction"])
+def test_what_cannot_be_asked_is_offered_to_nobody_and_not_left(tmp_path: Path, task: Task) -> None:
+    items = [
+        a_sample(n, ["", ""], kind="exam", question="Q", answer="A", distractors=("B",))
+        if task == "exam"
+        else a_sample(n, ["", ""])
+        for n in range(4)
+    ]
+    made = Made(tmp_path, items, tasks=[task], instructions=1, overlap=2, repeats=0.5)
+    first, second, third = made.ask("ana", 3)
+    made.answer(first, "ana")
+    made.answer(second, "ana", status="skipped")
+    every = made.board.totals()[task].questions
+    for question in (first, second, replace(third, repeat=True), third):
+        made.board.unaskable(question)
+    made.board.unaskable(Question("thumbs", "no sample", ("x",)))
+    assert shown(made, "ana") == (every - 3, 0, every - 3)
+    made.add([a_sample(9, ["", ""])])
+    made.configure(tasks=[task], instructions=1, overlap=3)
+    assert made.board.progress("ana")[task].left == made.board.progress("eve")[task].left
+    asked = made.work_off("eve", 50)
+    names = {q.question_id for q in asked}
+    assert not names & {first.question_id, second.question_id, third.question_id}
+    made.answer(first, "ana", status="withdrawn")
+    made.answer(first, "bob")
+    assert made.board.progress("eve")[task].left == 0
+
+
+def test_samples_that_cannot_be_read_are_not_among_those_left(tmp_path: Path) -> None:
+    made = Made(tmp_path, samples(3), tasks=["thumbs", "instruction"], overlap=2, instructions=1)
+    made.add([a_sample(number, ["", ""]) for number in range(10, 13)])
+    late = of(a_sample(10, ["", ""]))
+    made.answer(late, "ana", status="skipped")
+    made.answer(of(a_sample(11, ["", ""])), "bob")
+    shard = tmp_path / "project" / layout.sample_shard("run", 1)
+    whole = shard.read_bytes()
+    shard.write_bytes(b"torn")
+    made.catalog.warm_up(1)
+    made.board.unaskable(of(a_sample(12, ["", ""]), 1))  # which it is for the moment only
+    assert made.board.progress("ana")["thumbs"] == Progress(0, 3)
+    assert made.board.skipped("ana")["thumbs"] == 0
+    made.configure(tasks=["thumbs", "rate"], overlap=2)
+    assert made.board.progress("eve")["rate"].left == 3
+    assert {q.sample_id for q in made.ask("eve", 9)} == {s.sample_id for s in made.samples}
+    shard.write_bytes(whole)
+    made.catalog.refresh()
+    assert made.board.progress("ana")["thumbs"] == Progress(0, 8)
+    assert made.board.skipped("ana")["thumbs"] == 1
+    assert made.board.progress("bob")["thumbs"] == Progress(1, 8)
+    assert len(made.ask("fay", 50, task="thumbs")) == 9
+
+
+def test_a_row_that_cannot_be_shown_does_not_stay_left_for_ever(tmp_path: Path) -> None:
+    made = Made(tmp_path, samples(2))
+    spoilt = to_parquet([made.samples[0], a_sample(77)])
+    (tmp_path / "project" / layout.sample_shard("run", 0)).write_bytes(spoilt)
+    with pytest.raises(InvalidInput):
+        made.catalog.sample(made.samples[1].sample_id)
+    assert made.board.progress("ana") == {"thumbs": Progress(0, 1)}
+    assert len(made.work_off("ana")) == 1
+    assert made.board.progress("eve") == {"thumbs": Progress(0, 0)}
