@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from annotate_space.catalog import Catalog, Part
-from annotate_space.places import Places
+from annotate_space.places import Places, is_place
 from annotate_space.pools import Pool, pair, pair_number, questions_of
 from annotate_space.questions import Question
 from annotate_space.shards import Flags, Numbers
@@ -50,6 +50,7 @@ class Answers:
         self.known = EventIds()
         self._places = Places()
         self._waiting: dict[Key, _Waiting] = {}
+        self._unplaced: dict[str, list[Key]] = {}
         self._unaskable: dict[Task, set[int]] = {}
         self._broken: Mapping[Part, object] = {}
         self._unreadable: Flags = np.zeros(0, dtype=np.bool_)
@@ -92,6 +93,8 @@ class Answers:
         _note_time(person, event)
         key = event.key()
         found = self.resolve(key)
+        if found is None and event.task == "instruction" and self._add_place(event):
+            found = self.resolve(key)
         if found is None:
             self._keep_waiting(person, key, event)
         else:
@@ -278,11 +281,28 @@ class Answers:
                 return pair_number(first, second, size)
         return -1
 
+    def _add_place(self, event: FeedbackEvent) -> bool:
+        """Know the place of an instruction that is no longer asked for, as its event tells it."""
+        topic, perspective = event.topic, event.perspective
+        if topic is None or perspective is None:
+            return False
+        if self._places.find(event.sample_id) >= 0:
+            return False
+        if not is_place(event.sample_id, topic, perspective):
+            return False
+        self._places.add(event.sample_id, self.catalog.cell_number(topic, perspective))
+        self._size(self._pool("instruction"))
+        for key in self._unplaced.pop(event.sample_id, []):
+            self._settle(self._waiting[key])
+        return True
+
     def _keep_waiting(self, person: Person, key: Key, event: FeedbackEvent) -> None:
         known = self._waiting.get(key)
         if known is None:
             row = self.votes.add(person, event)
             self._waiting[key] = _Waiting(key, row)
+            if key.task == "instruction":
+                self._unplaced.setdefault(key.sample_id, []).append(key)
         else:
             row = known.row
             self.votes.replace(row, event)
@@ -293,6 +313,7 @@ class Answers:
         if found is None:
             return
         del self._waiting[waiting.key]
+        self._unplaced.pop(waiting.key.sample_id, None)
         person = self.votes.who(waiting.row)
         self._place(person, found, waiting.row)
         self._change(person, found, waiting.row, NOTHING)

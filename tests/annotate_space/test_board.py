@@ -22,7 +22,7 @@ from pipeline.core import layout
 from pipeline.core.errors import InvalidInput
 from pipeline.core.feedback import Feedback, FeedbackEvent, Key, instruction_slot
 from pipeline.core.samples import to_parquet
-from pipeline.core.schema import TASKS, AnnotationSettings, Completion, Sample, Task
+from pipeline.core.schema import TASKS, AnnotationSettings, Cell, Completion, Sample, Task
 from pipeline.core.store_folder import FolderStore
 from tests.factories import a_sample, a_seed, fill, thumb
 
@@ -297,6 +297,44 @@ def test_answers_to_a_task_that_is_asked_for_later_count_then(tmp_path: Path) ->
         "rate": Progress(1, 1),
         "instruction": Progress(1, 2 * len(CELLS) - 1),
     }
+
+
+def written(made: Made, number: int, who: str, **changes: object) -> FeedbackEvent:
+    """An instruction for a place of the first cell."""
+    topic, perspective = cell(0)
+    place = Question("instruction", instruction_slot(topic, perspective, number))
+    return made.answer(place, who, **{"topic": topic, "perspective": perspective, **changes})
+
+
+@pytest.mark.parametrize("asked", [[], CELLS[1:], CELLS])
+def test_written_instructions_stay_done_when_fewer_are_asked_for_and_it_starts_again(
+    tmp_path: Path, asked: Sequence[Cell]
+) -> None:
+    made = Made(tmp_path, samples(1))
+    settings = AnnotationSettings.model_validate({"tasks": ["instruction"], "instructions": 1})
+    made.board.configure(settings, asked)
+    written(made, 5, "eve", topic=None, perspective=None)  # as another tool wrote it
+    for number in range(1, 4):
+        written(made, number, "ana")
+    flagged = written(made, 5, "ana", status="flagged")
+    written(made, 100, "ana")
+    written(made, 6, "ana", topic="another")
+    assert made.board.progress("ana")["instruction"] == Progress(4, len(asked))
+    assert made.board.progress("eve")["instruction"].done == 1
+    assert made.board.newest(flagged.key()) == flagged.received_at
+    assert made.board.totals()["instruction"].given == 0
+    more = settings.model_copy(update={"instructions": 7})
+    made.board.configure(more, CELLS)
+    assert made.board.progress("ana")["instruction"] == Progress(5, 7 * len(CELLS) - 5)
+    assert made.board.totals()["instruction"].given == 5
+
+
+def test_written_instructions_are_counted_again_when_their_task_comes_back(tmp_path: Path) -> None:
+    made = Made(tmp_path, samples(1))
+    written(made, 0, "ana")
+    assert [p.answered for p in made.board.by_person()] == [{"instruction": 1}]
+    made.configure(tasks=["instruction"], instructions=1)
+    assert made.board.progress("ana")["instruction"] == Progress(1, len(CELLS) - 1)
 
 
 def test_totals_by_cell_and_person_tell_what_was_answered(tmp_path: Path) -> None:
