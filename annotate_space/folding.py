@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
@@ -13,7 +13,7 @@ from annotate_space.catalog import Catalog, Part
 from annotate_space.places import Places, is_place
 from annotate_space.pools import Pool, pair, pair_number, questions_of
 from annotate_space.questions import Question
-from annotate_space.shards import Flags, Numbers
+from annotate_space.shards import Flags, Numbers, hash_id
 from annotate_space.votes import (
     NOTHING,
     Answer,
@@ -29,8 +29,8 @@ from pipeline.core.feedback import FeedbackEvent, Key
 from pipeline.core.schema import TASKS, AnnotationSettings, Cell, Task, stable_id
 
 _NO_IDS: Final[tuple[str, ...]] = ()
-_LONGEST_NAME: Final = 700
-"""Characters of a question's id that are looked at: three ids and what is between them."""
+LONGEST_NAME: Final = 700
+"""Characters that a question's id can have: three ids and what is between them."""
 _MOST_PARTS: Final = 10
 
 
@@ -135,15 +135,16 @@ class Answers:
         return code(TASKS.index(task), int(pool.first[number]) + within, key.repeat)
 
     def named(self, question_id: str) -> int | None:
-        """The code of a question by its id."""
+        """The code of a question by its id, of one that is asked for the first time only.
+
+        An id that is longer than any of ours, or made of too many parts to be tried, names none.
+        """
         task, _, rest = question_id.partition(":")
-        if task not in TASKS:
+        if task not in TASKS or len(question_id) > LONGEST_NAME or rest.count("|") > _MOST_PARTS:
             return None
-        repeat = rest.endswith(":again")
-        rest = rest.removesuffix(":again")
-        parts = (at for at, sign in enumerate(rest[:_LONGEST_NAME]) if sign == ":")
+        parts = (at for at, sign in enumerate(rest) if sign == ":")
         for at in islice(parts, _MOST_PARTS):  # an id may itself hold the sign between them
-            found = self.resolve(Key("", rest[:at], task, rest[at + 1 :] or None, repeat))
+            found = self.resolve(Key("", rest[:at], task, rest[at + 1 :] or None))
             if found is not None:
                 return found
         return None
@@ -160,7 +161,8 @@ class Answers:
     def unaskable(self, question: Question) -> None:
         """Never ask a question again; unless its texts cannot be read now, which may change."""
         self.note_broken()
-        found = self.named(replace(question, repeat=False).question_id)
+        subject = "|".join(sorted(question.completion_ids)) or None
+        found = self.resolve(Key("", question.sample_id, question.task, subject))
         if found is not None and self.can_show(found):
             self._unaskable.setdefault(question.task, set()).add(found >> 4)
             number = np.array([found >> 4], dtype=np.int32)
@@ -272,13 +274,13 @@ class Answers:
             return -1
         if task != "pairwise":
             return self.index.completion(number, subject)
-        size = int(self.index.first[number + 1] - self.index.first[number])
+        start, end = self.index.first[number : number + 2].tolist()
+        hashes = self.index.completion_hashes[start:end].tolist()
         # An id may itself hold the sign between the two.
         for at in (at for at, sign in enumerate(subject) if sign == "|"):
-            first = self.index.completion(number, subject[:at])
-            second = self.index.completion(number, subject[at + 1 :])
-            if min(first, second) >= 0 and first != second:
-                return pair_number(first, second, size)
+            first, second = hash_id(subject[:at]), hash_id(subject[at + 1 :])
+            if first in hashes and second in hashes and first != second:
+                return pair_number(hashes.index(first), hashes.index(second), len(hashes))
         return -1
 
     def _add_place(self, event: FeedbackEvent) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from annotate_space import choosing
-from annotate_space.board import Board, Progress, Question
+from annotate_space.board import MOST_AT_FIRST, Board, Progress, Question
 from annotate_space.catalog import Catalog
 from annotate_space.leases import LEASE_SECONDS, MOST_HELD, MOST_TABS
 from pipeline.core import layout
@@ -484,11 +485,78 @@ def test_a_tab_holds_on_to_its_questions_over_a_restart(tmp_path: Path) -> None:
     made.configure(tasks=["pairwise"])
     junk = ["", ":", "pairwise:x:y", "thumbs", ":" * 9_000, "edit::again", "exam:a:"]
     assert len(made.ask("ana", 5, holding=[*names, *junk])) == 1
-    assert made.ask("bob") == []
+    assert made.ask("ana", 5, "another") == []
+    # Nobody can tell whether it is true what the tab says: others need not wait for it.
+    assert {q.question_id for q in made.ask("bob")} == set(names)
+
+
+def test_who_claims_questions_neither_gets_those_nor_keeps_them_from_others(tmp_path: Path) -> None:
+    made = Made(tmp_path, samples(300), repeats=0.5)
+    wanted = [of(sample).question_id for sample in made.samples[250:256]]
+    claimed = [*wanted, *(f"{name}:again" for name in wanted)]
+    first = made.ask("ana", 2)
+    for question in first:
+        made.answer(question, "ana")
+    found: list[Question] = []
+    for number in range(20):
+        made.ask("ana", 0, holding=claimed)
+        found += made.ask("ana", 1)  # reloaded
+        made.answer(found[-1], "ana")
+        assert not made.ask("ana", 0, f"{number}", holding=claimed)
+    assert len({q.question_id for q in found} & set(claimed)) < 3
+    answered = {q.question_id for q in [*found, *first]}
+    assert {replace(q, repeat=False).question_id for q in found} <= answered
+    every = [of(sample).question_id for sample in made.samples]
+    made.ask("eve", 0, holding=every)
+    assert {lease.annotator for lease in made.board.leases()} == set()
+    made.configure()
+    assert {q.question_id for q in made.work_off("bob", 50)} >= set(wanted) - answered
+    assert made.board.progress("bob")["thumbs"].left == 0
+
+
+def test_naming_what_a_tab_holds_costs_little_whatever_it_names(tmp_path: Path) -> None:
+    sample = a_sample(1, [""] * 200)
+    made = Made(tmp_path, [sample], tasks=["pairwise"])
+    junk = [f"pairwise:{sample.sample_id}:{'|' * 600}{n}" for n in range(MOST_HELD)]
+    junk += [f"pairwise:{sample.sample_id}:{'|:' * 4}{n}" for n in range(100_000)]
+    junk += ["pairwise:" + "|" * 10_000_000]
+    started = time.process_time()
+    made.ask("ana", 0, holding=junk)
+    assert time.process_time() - started < 1
+
+
+def test_who_only_asks_is_not_kept_and_others_wait_for_them_with_little(tmp_path: Path) -> None:
+    made = Made(tmp_path, samples(60))
+    first = made.ask("ana", 20)
+    later = made.ask("ana", 20, "another")
+    names = {q.question_id for q in [*first, *later]}
+    assert len(names) == 40
+    assert made.ask("ana", 50, holding=[q.question_id for q in first]) != []
+    assert len(made.ask("bob", 60, "one")) == 60 - MOST_AT_FIRST
+    made.board.renew("ana", "another")
+    assert made.board.progress("ana") == {"thumbs": Progress(0, 60)}
+    for number in range(3_000):
+        made.ask(f"visitor {number}", 0)
+    made.answer(first[0], "ana")
+    assert [p.annotator for p in made.board.by_person()] == ["ana"]
+
+
+def test_many_tabs_do_not_slow_each_other_down(tmp_path: Path) -> None:
+    made = Made(tmp_path, samples(40), overlap=100)
+    for number in range(3_000):
+        made.board.next(f"visitor {number}", "tab", 1, task="thumbs", holding=["thumbs:a:b"])
+    started = time.process_time()
+    for number in range(3_000):
+        made.board.renew(f"visitor {number}", "tab")
+    assert time.process_time() - started < 0.2
+    made.clock.now += LEASE_SECONDS
+    assert made.board.leases() == []
 
 
 def test_nobody_can_hold_everything(tmp_path: Path) -> None:
     made = Made(tmp_path, samples(MOST_HELD // 2 + 20, ["", ""]))
+    for sample in made.samples[:2]:
+        made.answer(of(sample), "ana")
     held = made.ask("ana", 10_000)
     assert len(held) == MOST_HELD
     assert made.ask("ana", 5, holding=[q.question_id for q in held]) == []
