@@ -429,14 +429,14 @@ def _people(board: BoardFigures, recent: Recent) -> dict[str, Any]:
             "first_at": None,
             "last_at": None,
         }
-        for name in holds
-        if name not in known
+        for name in [name for name in holds if name not in known][:_MOST_PEOPLE]
     ]
     for person in [*begun, *shown]:
         name = str(person["annotator"])
         person["holds"] = holds.get(name, 0)
         person["until"] = _moment(until[name]) if name in until else None
-    return {"shown": [*begun, *shown], "left_out": max(0, len(everyone) - _MOST_PEOPLE)}
+    left_out = len(known | holds.keys()) - len(begun) - len(shown)
+    return {"shown": [*begun, *shown], "left_out": left_out}
 
 
 def _moment(seconds: float) -> str:

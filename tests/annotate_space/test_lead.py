@@ -169,6 +169,10 @@ def test_a_crowd_is_told_in_part() -> None:
     assert len(told["shown"]) == 500
     assert told["shown"][0]["annotator"] == "p699"
     assert told["left_out"] == 200
+    held = [Lease(f"new{n}", 12, 1e9) for n in range(700)] + [Lease("p1", 12, 1e9)]
+    told = lead.overview(sources(Board(people=crowd, held=held)))["people"]
+    assert len(told["shown"]) == 1_000
+    assert told["left_out"] == 400
 
 
 def test_what_goes_wrong_is_told() -> None:
