@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
@@ -30,6 +30,8 @@ _MOST_PEOPLE: Final = 500
 _MOST_INVITATIONS: Final = 300
 _MOST_TROUBLES: Final = 20
 _MOST_FLAGGED: Final = 20
+
+_LONGER: Final = timedelta(days=30)
 
 _ANNOTATION: Final = (
     "tasks",
@@ -264,6 +266,16 @@ def revoke(store: Store, payload: Mapping[str, Any]) -> dict[str, Any]:
     """
     gone = invitations.revoke(store, _text(payload, "id"))
     return {"invitation": _invitation(gone, datetime.now(UTC))}
+
+
+def extend(store: Store, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Let the link of the invitation ``id`` be good for another 30 days.
+
+    Raises:
+        InvalidInput: There is no such invitation, or it was taken back.
+    """
+    longer = invitations.extend(store, _text(payload, "id"), _LONGER)
+    return {"invitation": _invitation(longer, datetime.now(UTC))}
 
 
 def configure(store: Store, payload: Mapping[str, Any]) -> dict[str, Any]:

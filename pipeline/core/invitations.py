@@ -1,7 +1,7 @@
 """Links that let somebody annotate without an account.
 
-A link carries a token: who it is for, until when, and 128 random bits. The project keeps only the
-token's SHA-256, so that a changed token never fits, reading the dataset lets nobody in, and a link
+A link carries a token: who it is for, until when at first, and 128 random bits. Until when it is
+good is what the project says, and can be extended. The project keeps only the token's SHA-256, so that a changed token never fits, reading the dataset lets nobody in, and a link
 works in every Space of the dataset, whatever became of their disks and secrets.
 """
 
@@ -144,13 +144,8 @@ def make(store: Store, name: str, expires_in: timedelta, *, pseudonyms: bool, ma
         InvalidInput: The name or the time cannot be used, or there are too many invitations.
     """
     name = checked_name(name)
-    if not SHORTEST <= expires_in <= LONGEST:
-        raise InvalidInput(
-            "An invitation is good for at least a minute and at most a year.",
-            "Choose another time, such as 7d.",
-        )
     now = datetime.now(UTC)
-    expires_at = now + expires_in
+    expires_at = now + _checked_time(expires_in)
     invitation_id = secrets.token_hex(5)
     token = _token(invitation_id, name, expires_at)
     made = Invitation(
@@ -193,6 +188,38 @@ def revoke(store: Store, invitation_id: str) -> Invitation:
     return _find(_change(store, mark, "Take an invitation back"), asked)
 
 
+def extend(store: Store, invitation_id: str, expires_in: timedelta) -> Invitation:
+    """Let the same link be good for longer: than until now, or if it has expired, than from now.
+
+    A new link would be somebody else in the dataset, and what a browser keeps for the old one would
+    never get there.
+
+    Raises:
+        InvalidInput: There is no such invitation, it was taken back, or the time cannot be used.
+    """
+    now = datetime.now(UTC)
+    asked = invitation_id.strip()
+    longer = _checked_time(expires_in)
+    wanted: list[str] = []
+
+    def later(one: Invitation) -> Invitation:
+        if one.id != asked:
+            return one
+        if one.revoked_at is not None:
+            raise InvalidInput("This invitation was taken back.", "Make a new one.")
+        if not wanted:  # at a repetition it may have been extended already
+            until = max(now, datetime.fromisoformat(one.expires_at)) + longer
+            _checked_time(until - now)
+            wanted.append(timestamp(until))
+        return one.model_copy(update={"expires_at": max(one.expires_at, *wanted)})
+
+    def prolong(there: Invitations) -> Invitations:
+        _find(there, asked)
+        return Invitations(invitations=tuple(later(one) for one in there.invitations))
+
+    return _find(_change(store, prolong, "Extend an invitation"), asked)
+
+
 def parse_duration(text: str) -> timedelta:
     """Read a time such as ``30m``, ``12h``, ``7d`` or ``2w``.
 
@@ -227,6 +254,20 @@ def cleaned_name(name: str) -> str:
     """``name`` with everything taken out that a name cannot hold; may be empty."""
     text = _UNFIT.sub(" ", name.encode(errors="ignore").decode())
     return " ".join(text.split())[:MAX_NAME].strip()
+
+
+def _checked_time(time: timedelta) -> timedelta:
+    """How long from now an invitation is good.
+
+    Raises:
+        InvalidInput: Too short or too long.
+    """
+    if SHORTEST <= time <= LONGEST:
+        return time
+    raise InvalidInput(
+        "An invitation is good for at least a minute and at most a year.",
+        "Choose another time, such as 7d.",
+    )
 
 
 def _encodes(name: str) -> bool:

@@ -210,6 +210,17 @@ def test_an_invitation_is_made_listed_without_its_key_and_taken_back(store: Fold
         lead.revoke(store, {})
 
 
+def test_an_invitation_is_extended_by_thirty_days(store: FolderStore) -> None:
+    made = lead.invite(store, {"name": "Eva", "expires": "7d"}, pseudonyms=False, made_by="ana")
+    longer = lead.extend(store, {"id": made["invitation"]["id"]})["invitation"]
+    assert longer["state"] == "good"
+    later = datetime.now(UTC) + timedelta(days=36)
+    assert invitations.load(store).check(made["token"], later).name == "Eva"
+    for wrong in ({}, {"id": 5}, {"id": "0123456789"}):
+        with pytest.raises(InvalidInput):
+            lead.extend(store, wrong)
+
+
 def test_settings_are_told_and_saved_and_nothing_else_changes(store: FolderStore) -> None:
     before = load_project(store)
     told = lead.configure(store, {})
