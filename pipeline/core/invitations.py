@@ -1,8 +1,9 @@
 """Links that let somebody annotate without an account.
 
 A link carries a token: who it is for, until when at first, and 128 random bits. Until when it is
-good is what the project says, and can be extended. The project keeps only the token's SHA-256, so that a changed token never fits, reading the dataset lets nobody in, and a link
-works in every Space of the dataset, whatever became of their disks and secrets.
+good the project tells, so that it can be extended. The project keeps only the token's SHA-256, so
+that a changed token never fits, reading the dataset lets nobody in, and a link works in every Space
+of the dataset, whatever became of their disks and secrets.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from pipeline.core import layout
-from pipeline.core.changing import change_file
-from pipeline.core.errors import FileMissing, InvalidInput, InvitationNeeded
+from pipeline.core.changing import change_file, load_file
+from pipeline.core.errors import InvalidInput, InvitationNeeded
 from pipeline.core.feedback import Moment, timestamp
-from pipeline.core.schema import SCHEMA_VERSION, parse_json
+from pipeline.core.schema import Stored
 from pipeline.core.store import Store
 
 MAX_TOKEN: Final = 300
@@ -34,7 +35,6 @@ SHORTEST: Final = timedelta(minutes=1)
 LONGEST: Final = timedelta(days=366)
 
 _VERSION: Final = 1
-_MAX_BYTES: Final = 5_000_000
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069~]")
 """Control characters, line breaks, marks that turn text around, and what sets a name apart."""
@@ -75,31 +75,20 @@ class Made:
     invitation: Invitation
 
 
-class Invitations(BaseModel):
+class Invitations(Stored):
     """Every invitation of a project, in the order they were made."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    FILE = layout.INVITATIONS
+    MOST_BYTES = 5_000_000
+
     invitations: Annotated[tuple[Invitation, ...], Field(max_length=MOST)] = ()
     _by_digest: dict[str, Invitation] = PrivateAttr(default_factory=dict)
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's own signature
         """Remember which digest is whose."""
         self._by_digest.update({one.digest: one for one in self.invitations})
-
-    @classmethod
-    def from_json(cls, data: bytes) -> Self:
-        """Read the file.
-
-        Raises:
-            InvalidInput: Names every field that is wrong, in one message.
-        """
-        return parse_json(cls, data, layout.INVITATIONS, _MAX_BYTES)
-
-    def to_json(self) -> bytes:
-        """Write the file."""
-        return (self.model_dump_json(indent=1) + "\n").encode()
 
     def check(self, token: str, now: datetime) -> Invitation:
         """The invitation that ``token`` is the key of, with the name that is in the token.
@@ -124,10 +113,7 @@ class Invitations(BaseModel):
 
 def load(store: Store) -> Invitations:
     """The project's invitations; none if there is no file."""
-    try:
-        return Invitations.from_json(store.read(layout.INVITATIONS).data)
-    except FileMissing:
-        return Invitations()
+    return load_file(store, Invitations, layout.INVITATIONS)
 
 
 def make(store: Store, name: str, expires_in: timedelta, *, pseudonyms: bool, made_by: str) -> Made:
@@ -301,14 +287,7 @@ def _find(there: Invitations, invitation_id: str) -> Invitation:
 def _change(
     store: Store, change: Callable[[Invitations], Invitations], message: str
 ) -> Invitations:
-    return change_file(
-        store,
-        layout.INVITATIONS,
-        read=lambda data: Invitations() if data is None else Invitations.from_json(data),
-        change=change,
-        write=Invitations.to_json,
-        message=message,
-    )
+    return change_file(store, Invitations, layout.INVITATIONS, change, message)
 
 
 def _token(invitation_id: str, name: str, expires_at: datetime) -> str:
