@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-import os
 import re
 import secrets
 import threading
@@ -25,6 +24,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from filelock import FileLock, Timeout
 
 from pipeline.core import hub as hub_client
+from pipeline.core.disk import replace_durably
 from pipeline.core.errors import (
     InvitationNeeded,
     NotAllowed,
@@ -391,11 +391,5 @@ def _make_secret(path: Path) -> bytes:
         if made := _read_secret(path):
             return made
         data = secrets.token_bytes(_SECRET_BYTES)
-        draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        replace_durably(path, data, mode=0o600)
         return data

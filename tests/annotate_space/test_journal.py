@@ -341,7 +341,7 @@ def test_a_log_is_not_dropped_that_got_events_while_it_was_looked_at(
         thread.start()
         thread.join(10)
 
-    journal._current.__class__ = LookedAt  # type: ignore[assignment]
+    journal._current.__class__ = LookedAt
     journal.pending()
     committed: list[FeedbackEvent] = []
     while batch := journal.pending():

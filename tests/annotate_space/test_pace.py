@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
@@ -101,12 +101,12 @@ def test_who_asks_at_the_same_moment_gets_the_same_number(monkeypatch: pytest.Mo
     for moment in range(10):
         one.committed(moment)
     end = HOUR + 4.5
-    interrupting = iter([lambda: one.total(end)])
+    interrupting = [end]
 
-    def interrupted(*given: Any) -> int:  # noqa: ANN401
-        found = bisect_right(*given)
-        for other in interrupting:
-            assert other() == 5
+    def interrupted(times: Sequence[float], moment: float) -> int:
+        found = bisect_right(times, moment)
+        while interrupting:
+            assert one.total(interrupting.pop()) == 5
         return found
 
     monkeypatch.setattr(pace, "bisect_right", interrupted)
