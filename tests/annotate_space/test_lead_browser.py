@@ -70,7 +70,7 @@ def test_a_lead_sees_what_comes_in(space: RunningSpace, new_page: NewPage) -> No
     expect(page.locator("article.card")).to_be_hidden()
     expect(view).to_contain_text("Farming")
     expect(view).to_contain_text("of 36 votes")
-    expect(view).to_contain_text("rubbish")
+    expect(view).to_contain_text("x-000001.jsonl:2")
     expect(view).to_contain_text("<img src=x onerror='window.hacked=1'>")
     assert page.evaluate("window.hacked") is None
     cell = view.get_by_role("row", name=re.compile("^Clay soils")).get_by_role("cell").first
