@@ -25,7 +25,6 @@ from annotate_space.folding import LONGEST_NAME, Answers
 from annotate_space.leases import MOST_HELD, MOST_TABS, Leases, Tab
 from annotate_space.questions import (
     CellTotals,
-    Control,
     Lease,
     PersonTotals,
     Progress,
@@ -33,13 +32,13 @@ from annotate_space.questions import (
     Totals,
 )
 from annotate_space.votes import Person, to_moment, visitor_named
+from pipeline.core.controls import Control
 from pipeline.core.feedback import FeedbackEvent, Key
 from pipeline.core.schema import TASKS, AnnotationSettings, Cell, Task
 
 __all__ = [
     "Board",
     "CellTotals",
-    "Control",
     "Lease",
     "PersonTotals",
     "Progress",

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from annotate_space.board import MOST_AT_FIRST, Board, Progress, Question
 from annotate_space.catalog import Catalog
 from annotate_space.leases import LEASE_SECONDS, MOST_HELD, MOST_TABS
 from pipeline.core import layout
+from pipeline.core.controls import Control, control
 from pipeline.core.errors import InvalidInput
 from pipeline.core.feedback import Feedback, FeedbackEvent, Key, instruction_slot
 from pipeline.core.samples import to_parquet
@@ -28,15 +29,6 @@ from pipeline.core.store_folder import FolderStore
 from tests.factories import a_sample, a_seed, fill, thumb
 
 CELLS = a_seed().cells()
-
-
-@dataclass(frozen=True)
-class Known:
-    """A control, as the board needs it."""
-
-    task: Task
-    sample_id: str
-    completion_ids: tuple[str, ...]
 
 
 class Clock:
@@ -55,7 +47,7 @@ class Made:
         folder: Path,
         samples: Sequence[Sample],
         *,
-        controls: Sequence[Known] = (),
+        controls: Sequence[Control] = (),
         **options: object,
     ) -> None:
         self.store = FolderStore(folder / "project")
@@ -648,8 +640,16 @@ def test_a_repeat_is_an_own_answer_some_time_ago_once(tmp_path: Path) -> None:
 
 def test_controls_come_to_everybody_once_whatever_the_overlap(tmp_path: Path) -> None:
     many = samples(200)
-    controls = [Known("thumbs", s.sample_id, (s.completions[0].completion_id,)) for s in many[:10]]
-    stray = Known("thumbs", "not there yet", ("x",))
+    controls = [
+        control(
+            task="thumbs",
+            sample_id=s.sample_id,
+            completion_ids=[s.completions[0].completion_id],
+            label=True,
+        )
+        for s in many[:10]
+    ]
+    stray = control(task="thumbs", sample_id="not there yet", completion_ids=["x"], label=True)
     made = Made(tmp_path, many, controls=[*controls, stray])
     made.configure(controls=0.25)
     for sample in many[:10]:
