@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from annotate_space import choosing
+from annotate_space import catalog, choosing
 from annotate_space.board import MOST_AT_FIRST, Board, Progress, Question
 from annotate_space.catalog import Catalog
 from annotate_space.leases import LEASE_SECONDS, MOST_HELD, MOST_TABS
@@ -776,6 +776,25 @@ def test_samples_that_cannot_be_shown_are_not_handed_out_again(tmp_path: Path) -
     shard.write_bytes(whole)
     made.catalog.refresh()
     assert len(made.ask("ana", 9, "another")) == 1
+
+
+def test_texts_that_are_there_again_are_asked_about_though_nothing_else_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Made(tmp_path, samples(3))
+    shard = tmp_path / "project" / layout.sample_shard("run", 0)
+    whole = shard.read_bytes()
+    shard.unlink()
+    made.catalog.warm_up(0)
+    assert made.ask("ana") == []
+    shard.write_bytes(whole)
+    assert made.ask("ana") == []
+    monkeypatch.setattr(catalog, "RETRY_SECONDS", 0.0)
+    deadline = time.monotonic() + 20
+    while not made.ask("ana"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert made.board.progress("ana") == {"thumbs": Progress(0, 3)}
 
 
 def test_many_threads_get_different_questions(tmp_path: Path) -> None:
