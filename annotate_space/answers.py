@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from annotate_space.board import Question
 from pipeline.core.errors import InvalidInput
-from pipeline.core.feedback import FeedbackEvent
+from pipeline.core.feedback import MAX_OPTION, MAX_TEXT, FeedbackEvent
 from pipeline.core.schema import Task, describe
 
 _ALWAYS: Final = frozenset(
@@ -34,7 +34,7 @@ _ANSWER: Final[Mapping[Task, frozenset[str]]] = {
     "exam": frozenset({"option", "text"}),
 }
 
-_Option = Annotated[str, Field(min_length=1, max_length=4_000)]
+_Option = Annotated[str, Field(min_length=1, max_length=MAX_OPTION)]
 
 
 class ExamItem(BaseModel):
@@ -45,6 +45,13 @@ class ExamItem(BaseModel):
     question: _Option
     answer: _Option
     distractors: list[_Option] = Field(max_length=10)
+
+
+def can_be_answered(card: Mapping[str, Any]) -> bool:
+    """Tell whether the texts of a card are short enough to come back in an answer."""
+    if card["task"] == "edit":
+        return all(len(answer["text"]) <= MAX_TEXT for answer in card["answers"])
+    return all(len(option["text"]) <= MAX_OPTION for option in card["options"])
 
 
 def to_event(

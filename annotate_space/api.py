@@ -10,9 +10,9 @@ import gradio as gr
 from gradio.events import api
 
 from annotate_space import handlers
-from annotate_space.handlers import Opening, Reply
+from annotate_space.handlers import Caller, Opening, Reply
 from annotate_space.people import HubUser, Tokens, token_in
-from pipeline.core.errors import NotSignedIn, SeedbedError
+from pipeline.core.errors import InvalidInput, NotSignedIn, SeedbedError
 
 
 def add_endpoints(opening: Opening) -> None:
@@ -28,7 +28,7 @@ def add_endpoints(opening: Opening) -> None:
     ) -> Reply:
         try:
             who, user = _identity(tokens, invite, request)
-            return handler(opening, who, user, *given)
+            return handler(opening, who, Caller(user, address_of(request)), *given)
         except SeedbedError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -55,6 +55,13 @@ def add_endpoints(opening: Opening) -> None:
         api(endpoint, api_name=endpoint.__name__, queue=False)
 
 
+def address_of(request: gr.Request) -> str | None:
+    """The machine that a request comes from; on a Space its proxy tells."""
+    forwarded = str(request.headers.get("x-forwarded-for") or "")
+    client = getattr(request, "client", None)
+    return forwarded.split(",", maxsplit=1)[0].strip()[:100] or getattr(client, "host", None)
+
+
 def _identity(
     tokens: Tokens, invite: str, request: gr.Request
 ) -> tuple[dict[str, Any], HubUser | None]:
@@ -65,6 +72,11 @@ def _identity(
         if user is None:
             raise NotSignedIn("The Hub does not accept this token.", "Sign in with another one.")
         return {}, user
+    if not request.session_hash:
+        raise InvalidInput(
+            "This request does not say who sends it.",
+            "Use gradio_client, or send a session_hash of your own, long and random.",
+        )
     # One client is one person: its session is random and known to nobody else.
     key = hashlib.md5(str(request.session_hash).encode(), usedforsecurity=False).hexdigest()
     return {"guest": {"name": "script", "key": key}}, None

@@ -29,7 +29,7 @@ def plain_card(
     annotator: str,
     settings: AnnotationSettings,
 ) -> Card:
-    """The texts of a question and nothing that would tell who wrote them.
+    """The texts of a question and nothing that would tell who wrote them, no ids either.
 
     Args:
         question: What is asked, the answers in the order to show.
@@ -38,8 +38,6 @@ def plain_card(
         settings: What may be shown.
     """
     card: Card = {
-        "id": question.question_id,
-        "sample_id": question.sample_id,
         "task": question.task,
         "topic": "",
         "perspective": "",

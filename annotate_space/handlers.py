@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
-from annotate_space.cards import for_screen
+from annotate_space.cards import for_screen, rendered
 from annotate_space.limits import TooFast
 from annotate_space.people import AskName, HubUser, Person
-from annotate_space.service import AnnotateService, Receipt
+from annotate_space.service import MAX_COUNT, MAX_EVENTS, AnnotateService, Receipt
 from pipeline.core.errors import (
     InvalidInput,
     InvitationNeeded,
@@ -21,21 +23,37 @@ from pipeline.core.errors import (
 )
 from pipeline.core.schema import Task
 from pipeline.core.settings import Settings
-from pipeline.web.markup import to_html
 
 MAX_IDS: Final = 1_000
+MAX_HELD: Final = 400
+_PATIENCE: Final = 20.0
+"""Seconds that a request waits for a project that is being read."""
+Spent = Literal["events", "questions", "calls"]
 _TAB: Final = re.compile(r"[\w-]{1,64}")
 Reply = dict[str, Any]
 Payload = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Where a request comes from.
+
+    Attributes:
+        user: Who is signed in with Hugging Face, if anybody is.
+        address: Of the machine, as far as it is told; guests behind one share a limit.
+    """
+
+    user: HubUser | None = None
+    address: str | None = None
+
+
 class Opening:
-    """Opens the service at the first request, and again at the next one while that fails."""
+    """Opens the service in a thread of its own, again at the next request while that fails."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._guard = threading.Lock()
-        self._service: AnnotateService | None = None
+        self._attempt: Future[AnnotateService] | None = None
         self._closed = False
 
     def service(self) -> AnnotateService:
@@ -49,16 +67,39 @@ class Opening:
                 raise StoreUnavailable(
                     "The server is stopping.", "Your answers are kept in this browser."
                 )
-            if self._service is None:
-                self._service = AnnotateService(self.settings)
-            return self._service
+            if self._attempt is None:
+                self._attempt = Future()
+                threading.Thread(
+                    target=self._open, args=(self._attempt,), name="opening", daemon=True
+                ).start()
+            attempt = self._attempt
+        try:
+            return attempt.result(_PATIENCE)
+        except TimeoutError as error:
+            raise StoreUnavailable(
+                "The project is still being read.", "The page tries again by itself."
+            ) from error
+        except SeedbedError:
+            with self._guard:
+                if self._attempt is attempt:
+                    self._attempt = None
+            raise
 
     def close(self) -> None:
         """Commit what is pending, if the service was ever opened."""
         with self._guard:
             self._closed = True
-            if self._service is not None:
-                self._service.close()
+            attempt = self._attempt
+        if attempt is not None and attempt.done() and attempt.exception() is None:
+            attempt.result().close()
+
+    def _open(self, attempt: Future[AnnotateService]) -> None:
+        try:
+            service = AnnotateService(self.settings)
+        except BaseException as error:  # noqa: BLE001 - whoever waits for it is told
+            attempt.set_exception(error)
+        else:
+            attempt.set_result(service)
 
 
 def failure(error: SeedbedError) -> Reply:
@@ -85,16 +126,18 @@ def _kind(error: SeedbedError) -> str:
             return "invalid"
 
 
-def hello(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
+def hello(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """What the card needs to start; ``ask_name`` when the person has not said who they are."""
     service = opening.service()
-    lead = service.door.is_lead(user)
+    lead = service.door.is_lead(caller.user)
     try:
-        person = service.admit(_who(payload), user)
-    except AskName:
-        return {"ask_name": True, "domain": service.domain, "lead": lead}
+        person = service.admit(_who(payload), caller.user)
+    except AskName as error:
+        told = {"ask_name": True, "domain": service.domain, "lead": lead}
+        return told | ({"problem": str(error)} if _who(payload).get("invite") else {})
     except (NotSignedIn, NotAllowed, InvitationNeeded) as error:
         return failure(error) | {"domain": service.domain, "lead": lead}
+    _spend(service, person, caller, "calls")
     annotation = service.project.annotation
     return {
         "project": opening.settings.project,
@@ -105,7 +148,7 @@ def hello(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
         "kind": person.kind,
         "lead": lead,
         "tasks": annotation.tasks,
-        "guidelines": to_html(annotation.guidelines),
+        "guidelines": rendered(annotation.guidelines),
         "guidelines_version": annotation.guidelines_version(),
         "place": service.place,
         "show_models": annotation.show_models,
@@ -115,29 +158,28 @@ def hello(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
 
 
 def enter(
-    opening: Opening, payload: Payload, user: HubUser | None
+    opening: Opening, payload: Payload, caller: Caller, what: Spent, amount: int = 1
 ) -> tuple[AnnotateService, Person]:
-    """The service, and who it is that wants something of it.
+    """The service, and who it is that wants so much of it.
 
     Raises:
-        SeedbedError: They may not come in, or did not say who they are.
+        SeedbedError: They may not come in, did not say who they are, or want too much at once.
     """
     service = opening.service()
     who = _who(payload)
     try:
         # A guest's answers may arrive after they signed in: they are still the guest's.
-        return service, service.admit(who, None if who else user)
+        person = service.admit(who, None if who else caller.user)
     except AskName as error:
-        raise InvalidInput("This browser did not say who you are.", "Reload the page.") from error
+        raise InvalidInput(error.problem, error.next_step) from error
+    _spend(service, person, caller, what, amount)
+    return service, person
 
 
-def next_(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
+def next_(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """The next questions for the card."""
-    service, person = enter(opening, payload, user)
-    count = payload.get("count")
-    again = payload.get("again") is True
-    count = count if isinstance(count, int) else 1
-    service.limits.spend(person.annotator, "questions", max(1, min(count, 50)))
+    count = _count(payload.get("count"))
+    service, person = enter(opening, payload, caller, "questions", count)
     tab = payload.get("tab")
     if not isinstance(tab, str) or not _TAB.fullmatch(tab):
         raise InvalidInput("This page did not say which one it is.", "Reload the page.")
@@ -146,71 +188,68 @@ def next_(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
         tab,
         count,
         task=_task(service, payload.get("task")),
-        holding=_ids(payload.get("holding")),
-        again=again,
+        holding=_texts(payload.get("holding"), MAX_HELD),
+        again=payload.get("again") is True,
     )
-    lead = service.door.is_lead(user)
-    for item in items:
-        if not lead:
+    if not service.door.is_lead(caller.user):
+        for item in items:
             del item["control"]  # who is tested shall not know when
     return {
         "items": [for_screen(item) for item in items],
         "progress": service.progress(person),
         "skipped": service.board.skipped(person.annotator),
+        "guidelines_version": service.project.annotation.guidelines_version(),
     }
 
 
-def submit(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
+def submit(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """Keep events; tell which are received, which are in the dataset and which are refused."""
-    service, person = enter(opening, payload, user)
+    events = _events(payload.get("events"))
+    service, person = enter(opening, payload, caller, "events", len(events))
     tab = payload.get("tab")
-    if isinstance(tab, str):
-        service.board.renew(person.annotator, tab[:64])
-    return _submit(service, person, payload.get("events"))
+    if isinstance(tab, str) and _TAB.fullmatch(tab):
+        service.board.renew(person.annotator, tab)
+    return _told(service, person, service.submit(person, events))
 
 
-def check(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
+def check(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """Tell which events are in the dataset, and which the server does not know."""
-    service, person = enter(opening, payload, user)
-    service.limits.spend(person.annotator, "calls")
-    ids = _ids(payload.get("event_ids"))
+    ids = _texts(payload.get("event_ids"), MAX_IDS)
+    service, person = enter(opening, payload, caller, "calls")
     return {
-        "saved": service.saved(ids),
-        "forgotten": service.forgotten(ids),
+        "saved": service.saved(person, ids),
+        "forgotten": service.forgotten(person, ids),
         **_standing(service),
     }
 
 
-def next_samples(
-    opening: Opening, who: Payload, user: HubUser | None, tab: str, count: int
-) -> Reply:
+def next_samples(opening: Opening, who: Payload, caller: Caller, tab: str, count: object) -> Reply:
     """For scripts: the next questions with raw texts; those handed out before are free again."""
-    service, person = enter(opening, {"who": who}, user)
-    service.limits.spend(person.annotator, "questions", max(1, min(count, 50)))
-    items = service.next(person, tab, count)
+    wanted = _count(count)
+    service, person = enter(opening, {"who": who}, caller, "questions", wanted)
+    items = service.next(person, tab, wanted)
     for item in items:
         del item["control"]
     return {"items": items, "progress": service.progress(person)}
 
 
-def submit_feedback(opening: Opening, who: Payload, user: HubUser | None, events: object) -> Reply:
+def submit_feedback(opening: Opening, who: Payload, caller: Caller, events: object) -> Reply:
     """For scripts: keep events and tell what became of each."""
-    service, person = enter(opening, {"who": who}, user)
-    return _submit(service, person, events)
+    sent = _events(events)
+    service, person = enter(opening, {"who": who}, caller, "events", len(sent))
+    return _told(service, person, service.submit(person, sent))
 
 
-def undo_feedback(opening: Opening, who: Payload, user: HubUser | None, event_ids: object) -> Reply:
+def undo_feedback(opening: Opening, who: Payload, caller: Caller, event_ids: object) -> Reply:
     """For scripts: take back answers by the ids they were sent with."""
-    service, person = enter(opening, {"who": who}, user)
-    ids = _ids(event_ids)
-    service.limits.spend(person.annotator, "events", len(ids))
+    ids = _texts(event_ids, MAX_EVENTS)
+    service, person = enter(opening, {"who": who}, caller, "events", len(ids))
     return _told(service, person, service.withdraw(person, ids))
 
 
-def progress(opening: Opening, who: Payload, user: HubUser | None) -> Reply:
+def progress(opening: Opening, who: Payload, caller: Caller) -> Reply:
     """For scripts: how far the person is, and where their answers are."""
-    service, person = enter(opening, {"who": who}, user)
-    service.limits.spend(person.annotator, "calls")
+    service, person = enter(opening, {"who": who}, caller, "calls")
     return {
         "annotator": person.annotator,
         "progress": service.progress(person),
@@ -219,20 +258,14 @@ def progress(opening: Opening, who: Payload, user: HubUser | None) -> Reply:
     }
 
 
-def _submit(service: AnnotateService, person: Person, events: object) -> Reply:
-    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-        raise InvalidInput("The answers did not arrive as a list of objects.", "Send them again.")
-    service.limits.spend(person.annotator, "events", len(events))
-    return _told(service, person, service.submit(person, events))
-
-
 def _told(service: AnnotateService, person: Person, receipt: Receipt) -> Reply:
     return {
         "received": receipt.received,
         "rejected": receipt.rejected,
         "wrote": receipt.wrote,
-        "saved": service.saved(receipt.received),
+        "saved": service.saved(person, receipt.received),
         "progress": service.progress(person),
+        "guidelines_version": service.project.annotation.guidelines_version(),
         **_standing(service),
     }
 
@@ -255,7 +288,26 @@ def _task(service: AnnotateService, name: object) -> Task | None:
     raise InvalidInput(f"This project has no task {str(name)[:40]!r}.", "Reload the page.")
 
 
-def _ids(given: object) -> Sequence[str]:
-    if not isinstance(given, list) or len(given) > MAX_IDS:
-        raise InvalidInput(f"Expected a list of at most {MAX_IDS} ids.", "Send fewer.")
+def _spend(
+    service: AnnotateService, person: Person, caller: Caller, what: Spent, amount: int = 1
+) -> None:
+    address = caller.address if person.kind == "guest" else None
+    service.limits.spend(person.annotator, what, amount, address)
+
+
+def _count(given: object) -> int:
+    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
+        raise InvalidInput(f"{str(given)[:40]!r} is no number of questions.", "Ask for 1 or more.")
+    return min(given, MAX_COUNT)
+
+
+def _events(given: object) -> list[dict[str, Any]]:
+    if not isinstance(given, list) or not all(isinstance(event, dict) for event in given):
+        raise InvalidInput("The answers did not arrive as a list of objects.", "Send them again.")
+    return given
+
+
+def _texts(given: object, most: int) -> list[str]:
+    if not isinstance(given, list) or len(given) > most:
+        raise InvalidInput(f"Expected a list of at most {most} ids.", "Send fewer.")
     return [item for item in given if isinstance(item, str)]

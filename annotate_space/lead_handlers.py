@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from annotate_space import lead
-from annotate_space.handlers import Opening, Payload, Reply, enter
-from annotate_space.people import HubUser
+from annotate_space.handlers import Caller, Opening, Payload, Reply, enter
 from annotate_space.service import AnnotateService
 
 
-def overview(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
+def overview(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """How the project stands."""
-    service = _service(opening, user)
+    service = _service(opening, caller)
     return lead.overview(
         lead.Sources(
             project=service.store.name,
@@ -26,47 +25,55 @@ def overview(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
     )
 
 
-def invite(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
+def invite(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """Make an invitation; its token is told this once."""
-    service = _service(opening, user)
+    service = _service(opening, caller)
     pseudonyms = service.project.access.pseudonyms
-    made = lead.invite(service.store, payload, pseudonyms=pseudonyms, made_by=_name(user))
+    made = lead.invite(
+        service.store, payload, pseudonyms=pseudonyms, made_by=service.door.annotator(caller.user)
+    )
     service.reload()
     return made
 
 
-def revoke(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
+def revoke(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """Take an invitation back, at once."""
-    service = _service(opening, user)
+    service = _service(opening, caller)
     gone = lead.revoke(service.store, payload)
     service.reload()
     return gone
 
 
-def configure(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
+def extend(opening: Opening, payload: Payload, caller: Caller) -> Reply:
+    """Let an invitation be good for longer, also one that has expired."""
+    service = _service(opening, caller)
+    longer = lead.extend(service.store, payload)
+    service.reload()
+    return longer
+
+
+def configure(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """Tell or change the settings that may change while people annotate."""
-    service = _service(opening, user)
+    service = _service(opening, caller)
     told = lead.configure(service.store, payload)
     if "saved" in told:
         service.reload()
     return told
 
 
-def control(opening: Opening, payload: Payload, user: HubUser | None) -> Reply:
+def control(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """Keep the right answer to a question that was handed to the lead."""
-    _service(opening, user)
-    service, person = enter(opening, payload, user)
+    _service(opening, caller)
+    service, person = enter(opening, payload, caller, "calls")
     question = service.question(person, payload.get("ticket"))
-    told = lead.control(service.store, question, payload, made_by=_name(user))
+    told = lead.control(
+        service.store, question, payload, made_by=service.door.annotator(caller.user)
+    )
     service.reload()
     return told
 
 
-def _service(opening: Opening, user: HubUser | None) -> AnnotateService:
+def _service(opening: Opening, caller: Caller) -> AnnotateService:
     service = opening.service()
-    service.door.require_lead(user)
+    service.door.require_lead(caller.user)
     return service
-
-
-def _name(user: HubUser | None) -> str:
-    return user.name if user is not None else "owner"

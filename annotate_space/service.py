@@ -6,14 +6,14 @@ import logging
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from annotate_space import cards
-from annotate_space.answers import to_event
+from annotate_space.answers import can_be_answered, to_event
 from annotate_space.board import Board, Question
 from annotate_space.cards import Card
 from annotate_space.catalog import Catalog
@@ -23,10 +23,18 @@ from annotate_space.people import AskName, Door, HubUser, Person, secret_of
 from annotate_space.recent import Recent
 from annotate_space.sync import Syncer
 from annotate_space.tickets import Tickets
+from annotate_space.votes import EventIds
 from annotate_space.watch import Inbox, Watcher
-from pipeline.core import controls, invitations
-from pipeline.core.errors import InvalidInput, InvitationNeeded, SeedbedError
-from pipeline.core.feedback import BadLine, FeedbackEvent, Parsed, now, timestamp
+from pipeline.core import controls, invitations, layout
+from pipeline.core.controls import Controls
+from pipeline.core.errors import (
+    InvalidInput,
+    InvitationNeeded,
+    SeedbedError,
+    StoreUnavailable,
+)
+from pipeline.core.feedback import BadLine, FeedbackEvent, Key, Parsed, now, timestamp
+from pipeline.core.invitations import Invitations
 from pipeline.core.projects import (
     load_project,
     load_seed,
@@ -35,15 +43,20 @@ from pipeline.core.projects import (
     require_project,
     work_folder,
 )
-from pipeline.core.schema import Sample, Task, stable_id
+from pipeline.core.schema import Project, Sample, Task
 from pipeline.core.settings import Settings
+from pipeline.core.store import Store
 from pipeline.core.store_folder import FolderStore
 
 _log = logging.getLogger(__name__)
 
+Kept = TypeVar("Kept")
+
 MAX_EVENTS: Final = 200
 """Events taken in one call; a browser that was offline for longer sends several."""
 MAX_COUNT: Final = 50
+_ATTEMPTS: Final = 8
+"""How often questions are drawn if none of those drawn can be shown."""
 _FOLDER_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 15.0
 _REMEMBERED: Final = 50_000
@@ -91,7 +104,11 @@ class AnnotateService:
         self.board = Board(self.catalog)
         self.recent = Recent()
         self._bad_lines: list[BadLine] = []
-        self._settings_trouble: str | None = None
+        self._own = EventIds()
+        self._troubles: dict[str, str] = {}
+        self.project = Project()
+        self.invitations = Invitations()
+        self.controls = Controls()
         self._tickets = Tickets(secret)
         self._guard = threading.RLock()
         self._configuring = threading.Lock()
@@ -108,9 +125,13 @@ class AnnotateService:
         folder = isinstance(self.store, FolderStore)
         self.place = "this folder" if folder else "the Hub"
         self.journal = Journal(work_folder(self.store, settings) / "journal")
-        inbox = Inbox(self.store, instance=self.journal.instance)
-        self._arrived(inbox.read_new())
-        self._take_in(self.journal.take_over())
+        try:
+            inbox = Inbox(self.store, instance=self.journal.instance)
+            self._arrived(inbox.read_new())
+            self._take_in(self.journal.take_over())
+        except SeedbedError:
+            self.journal.abandon()
+            raise
         self.syncer = Syncer(
             self.store,
             self.journal,
@@ -134,7 +155,7 @@ class AnnotateService:
         except (AskName, InvitationNeeded):
             if not who.get("invite"):
                 raise
-        self._watcher.look()
+        self._look()
         return self.door.admit(who, user)
 
     def next(
@@ -156,21 +177,22 @@ class AnnotateService:
             tab: Where they are shown; what one tab holds no other gets.
             count: How many, at most ``MAX_COUNT``.
             task: None mixes the project's tasks.
-            holding: Questions that the tab still has; others that it had are free again.
+            holding: Tickets that the tab still has; what else it had is free again.
             again: Those that the person skipped.
         """
         count = max(1, min(count, MAX_COUNT))
-        asked = (person.annotator, tab, count)
-        found = self.board.next(*asked, task=task, holding=holding, again=again)
-        if not found and not again:
-            self._watcher.look()
-            found = self.board.next(*asked, task=task, holding=holding)
-        made = []
-        for question in found:
-            try:
-                made.append(self._card(question, person.annotator))
-            except (KeyError, SeedbedError) as error:
-                _log.warning("%s cannot be shown: %s", question.question_id, error)
+        held = list(self._held(person, holding))
+        looked = again
+        for _ in range(_ATTEMPTS):
+            found = self.board.next(
+                person.annotator, tab, count, task=task, holding=held, again=again
+            )
+            made = [card for question in found if (card := self._card(question, person))]
+            if made or (looked and not found):
+                break
+            if not found:
+                self._look()
+                looked = True
         return made
 
     def submit(self, person: Person, sent: Sequence[Mapping[str, Any]]) -> Receipt:
@@ -180,65 +202,82 @@ class AnnotateService:
             InvalidInput: More than ``MAX_EVENTS``.
             StoreUnavailable: The disk refused; nothing was kept and all can be sent again.
         """
-        if len(sent) > MAX_EVENTS:
-            raise InvalidInput(
-                f"{len(sent)} events came at once; at most {MAX_EVENTS} are taken.",
-                "Send them in smaller groups.",
-            )
+        _limit(len(sent))
         receipt = Receipt()
-        named = [(str(raw.get("event_id") or uuid.uuid4())[:200], raw) for raw in sent]
+        named = [(_event_id(raw), raw) for raw in sent]
         with self._claimed({event_id for event_id, _ in named}):
             fresh: dict[str, FeedbackEvent] = {}
+            latest: dict[Key, str] = {}
             for event_id, raw in named:
                 if event_id not in fresh and not self.board.knows(event_id):
                     try:
                         question = self._tickets.open(person.annotator, raw.get("ticket"))
                         event = self._event({**raw, "event_id": event_id}, question, person)
                     except InvalidInput as error:
-                        receipt.rejected[event_id] = str(error)
+                        receipt.rejected[event_id[:200]] = str(error)
                         continue
-                    fresh[event_id] = event
+                    except StoreUnavailable as error:
+                        _log.warning("An answer has to be sent again: %s", error)
+                        continue
+                    fresh[event_id] = event = self._after(event, latest)
+                    latest[event.key()] = event.received_at
                     if event.status != "withdrawn" and (names := self._authors(question)):
                         receipt.wrote[event_id] = names
+                elif event_id not in fresh and not self._is_own(person.annotator, event_id):
+                    receipt.rejected[event_id] = (
+                        "Another answer has this event_id. Send it under a new one."
+                    )
+                    continue
                 receipt.received.append(event_id)
             self._keep(list(fresh.values()))
         return receipt
 
     def withdraw(self, person: Person, event_ids: Sequence[str]) -> Receipt:
-        """Take back answers of ``person`` by the ids they were sent with."""
+        """Take back answers of ``person`` by the ids they were sent with.
+
+        Raises:
+            InvalidInput: More than ``MAX_EVENTS``.
+        """
+        _limit(len(event_ids))
         receipt = Receipt()
         fresh = []
-        with self._claimed({_undo_id(event_id) for event_id in event_ids}):
-            for event_id in dict.fromkeys(event_ids):
-                event = self._find(event_id)
-                if event is None or event.annotator != person.annotator:
-                    receipt.rejected[event_id] = "There is no such answer of yours."
-                elif self.board.knows(_undo_id(event_id)):
+        undo_ids = {event_id: self._tickets.undo_id(event_id) for event_id in event_ids}
+        with self._claimed(set(undo_ids.values())):
+            events = self._find(person.annotator, undo_ids)
+            for event_id, undo_id in undo_ids.items():
+                event = events.get(event_id)
+                if event is None:
+                    receipt.rejected[event_id[:200]] = "There is no such answer of yours."
+                elif self.board.knows(undo_id):
                     receipt.received.append(event_id)
                 elif self.board.newest(event.key()) != event.received_at:
                     receipt.rejected[event_id] = "A later answer of yours has replaced it."
                 else:
-                    fresh.append(_withdrawal(event, self._next_moment()))
+                    gone = event.model_copy(
+                        update={
+                            "event_id": undo_id,
+                            "status": "withdrawn",
+                            "received_at": self._next_moment(),
+                            "answered_at": None,
+                        }
+                    )
+                    fresh.append(self._after(gone, {}))
                     receipt.received.append(event_id)
             self._keep(fresh)
         return receipt
 
-    def saved(self, event_ids: Iterable[str]) -> dict[str, str]:
-        """Those of ``event_ids`` that are in the dataset, and since when.
-
-        What was there before this server started, or too long ago to be remembered, is told to be
-        there since it started: a browser that keeps it learns that it may let it go.
-        """
+    def saved(self, person: Person, event_ids: Iterable[str]) -> dict[str, str]:
+        """Answers of ``person`` that are in the dataset, and since when at the latest."""
         with self._guard:
             return {
                 event_id: self._saved_at.get(event_id, self._opened_at)
                 for event_id in event_ids
-                if event_id not in self._unsaved and self.board.knows(event_id)
+                if event_id not in self._unsaved and self._is_own(person.annotator, event_id)
             }
 
-    def forgotten(self, event_ids: Iterable[str]) -> list[str]:
-        """Those of ``event_ids`` that this server does not know and must be sent again."""
-        return [event_id for event_id in event_ids if not self.board.knows(event_id)]
+    def forgotten(self, person: Person, event_ids: Iterable[str]) -> list[str]:
+        """Answers of ``person`` that this server does not know and that must be sent again."""
+        return [each for each in event_ids if not self._is_own(person.annotator, each)]
 
     def progress(self, person: Person) -> dict[Task, dict[str, int]]:
         """How many questions ``person`` answered, and how many are left for them, by task."""
@@ -249,7 +288,7 @@ class AnnotateService:
 
     def troubles(self) -> list[str]:
         """What is wrong with the project's files or with reading them, for its lead."""
-        found = [self._settings_trouble, self._watcher.trouble, *self.catalog.trouble]
+        found = [*self._troubles.values(), self._watcher.trouble, *self.catalog.trouble]
         unreadable = [*self._bad_lines, *self.journal.unreadable]
         return [text for text in found if text] + [str(line) for line in unreadable]
 
@@ -280,14 +319,39 @@ class AnnotateService:
         try:
             self._configure()
         except SeedbedError as error:
-            self._settings_trouble = str(error)
+            self._troubles[layout.PROJECT] = str(error)
             _log.warning("Changed settings cannot be used: %s", error)
+        else:
+            self._troubles.pop(layout.PROJECT, None)
 
-    def _card(self, question: Question, annotator: str) -> Card:
-        sample = self._sample(question)
-        card = cards.plain_card(question, sample, annotator, self.project.annotation)
+    def _look(self) -> None:
+        """See whether others added anything; not being able to is no reason to stop anybody."""
+        try:
+            self._watcher.look()
+        except SeedbedError as error:
+            _log.warning("What others added cannot be looked for: %s", error)
+
+    def _held(self, person: Person, tickets: Sequence[str]) -> Iterator[str]:
+        for ticket in tickets:
+            try:
+                yield self._tickets.open(person.annotator, ticket).question_id
+            except InvalidInput:
+                continue  # from before the secret changed
+
+    def _card(self, question: Question, person: Person) -> Card | None:
+        """The card of a question; None if it cannot be shown or its answer could not be kept."""
+        try:
+            sample = self._sample(question)
+            card = cards.plain_card(question, sample, person.annotator, self.project.annotation)
+        except (KeyError, SeedbedError) as error:
+            _log.warning("%s cannot be shown: %s", question.question_id, error)
+            self.board.unaskable(question)
+            return None
+        if not can_be_answered(card):
+            self.board.unaskable(question)
+            return None
         return card | {
-            "ticket": self._tickets.issue(annotator, question),
+            "ticket": self._tickets.issue(person.annotator, question),
             "control": question.control,
         }
 
@@ -310,15 +374,16 @@ class AnnotateService:
                 sample = self.catalog.sample(question.sample_id)
             except KeyError as error:
                 raise InvalidInput("This sample is no longer in the project.", "Go on.") from error
+            except InvalidInput as error:
+                raise StoreUnavailable(error.problem, error.next_step) from error
             options = cards.options(sample, person.annotator)
-        event = to_event(
+        return to_event(
             raw,
             question,
             annotator=person.annotator,
             received_at=self._next_moment(),
             exam_options=options,
         )
-        return self._after(event)
 
     @contextmanager
     def _claimed(self, event_ids: set[str]) -> Iterator[None]:
@@ -352,10 +417,13 @@ class AnnotateService:
         self._remember(events)
 
     def _remember(self, events: Sequence[FeedbackEvent]) -> None:
+        for event in events:
+            self._count(event)
+        # Enough to take an answer back; texts would fill the memory.
+        slim = {"text": None, "comment": None, "option": None}
+        kept = {event.event_id: event.model_copy(update=slim) for event in events}
         with self._guard:
-            for event in events:
-                self._count(event)
-                self._events[event.event_id] = event
+            self._events.update(kept)
             while len(self._events) > _REMEMBERED:
                 self._events.popitem(last=False)
 
@@ -377,47 +445,66 @@ class AnnotateService:
 
     def _count(self, event: FeedbackEvent) -> None:
         if self.board.record(event):
+            with self._guard:
+                self._own.add(f"{event.annotator}\n{event.event_id}")
             self.recent.note(event)
 
+    def _is_own(self, annotator: str, event_id: str) -> bool:
+        return f"{annotator}\n{event_id}" in self._own
+
     def _changed(self) -> None:
-        self._take_in_samples()
         self.reload()
+        self._take_in_samples()
 
     def _configure(self) -> None:
         with self._configuring:  # what was read first shall not be put in force last
-            project = load_project(self.store)
-            seed = load_seed(self.store).seed
-            invited = invitations.load(self.store)
-            known = controls.load(self.store)
-            self.board.configure(project.annotation, seed.cells(), known.controls)
-            self.door.configure(project.access, invited)
-            self.project, self.invitations, self.controls = project, invited, known
+            # Whoever was invited is not let in while the list of invitations cannot be read.
+            self.invitations = self._read(layout.INVITATIONS, invitations.load, Invitations())
+            self.door.configure(self.project.access, self.invitations)
+            self.controls = self._read(layout.CONTROLS, controls.load, self.controls)
+            project, seed = load_project(self.store), load_seed(self.store).seed
+            self.door.configure(project.access, self.invitations)
+            self.board.configure(project.annotation, seed.cells(), self.controls.controls)
+            self.project = project
             self.domain = seed.domain or self.store.name
             self.language = seed.language
-            self._settings_trouble = None
+
+    def _read(self, path: str, load: Callable[[Store], Kept], otherwise: Kept) -> Kept:
+        """What a file holds, or ``otherwise`` if it is damaged, which is told."""
+        try:
+            found = load(self.store)
+        except InvalidInput as error:
+            self._troubles[path] = str(error)
+            return otherwise
+        self._troubles.pop(path, None)
+        return found
 
     def _take_in_samples(self) -> None:
         if self.catalog.refresh():
             self.board.grew()
 
-    def _find(self, event_id: str) -> FeedbackEvent | None:
+    def _find(self, annotator: str, event_ids: Collection[str]) -> dict[str, FeedbackEvent]:
+        """Those answers of ``annotator``, from before the last start as well."""
         with self._guard:
-            if event := self._events.get(event_id):
-                return event
-        if not self.board.knows(event_id):
-            return None
-        for item in read_feedback(self.store):  # from before the last start
-            if isinstance(item, FeedbackEvent) and item.event_id == event_id:
-                return item
-        return None
+            found = {i: self._events[i] for i in event_ids if i in self._events}
+        found = {i: event for i, event in found.items() if event.annotator == annotator}
+        missing = {i for i in event_ids if i not in found and self._is_own(annotator, i)}
+        if missing:
+            for item in read_feedback(self.store):
+                if isinstance(item, FeedbackEvent) and item.event_id in missing:
+                    found[item.event_id] = item
+        return found
 
-    def _after(self, event: FeedbackEvent) -> FeedbackEvent:
+    def _after(self, event: FeedbackEvent, latest: Mapping[Key, str]) -> FeedbackEvent:
         """Place ``event`` after what it replaces, should another server's clock be ahead."""
-        newest = self.board.newest(event.key())
-        if newest is None or newest < event.received_at:
+        newest = max(self.board.newest(event.key()) or "", latest.get(event.key(), ""))
+        if newest < event.received_at:
             return event
-        moment = datetime.fromisoformat(newest) + timedelta(milliseconds=1)
-        return event.model_copy(update={"received_at": timestamp(moment)})
+        try:
+            moment = datetime.fromisoformat(newest) + timedelta(milliseconds=1)
+            return event.model_copy(update={"received_at": timestamp(moment)})
+        except OverflowError:
+            return event  # nothing comes after the end of time
 
     def _next_moment(self) -> str:
         """A time later than any given before: the order of events is the order of arrival."""
@@ -427,17 +514,13 @@ class AnnotateService:
             return timestamp(self._last_moment)
 
 
-def _undo_id(event_id: str) -> str:
-    return stable_id("undo", event_id)
+def _event_id(raw: Mapping[str, Any]) -> str:
+    return str(raw.get("event_id") or uuid.uuid4().hex)
 
 
-def _withdrawal(event: FeedbackEvent, received_at: str) -> FeedbackEvent:
-    """The event that takes ``event`` back; the same one however often it is asked for."""
-    return event.model_copy(
-        update={
-            "event_id": _undo_id(event.event_id),
-            "status": "withdrawn",
-            "received_at": received_at,
-            "answered_at": None,
-        }
-    )
+def _limit(count: int) -> None:
+    if count > MAX_EVENTS:
+        raise InvalidInput(
+            f"{count} events came at once; at most {MAX_EVENTS} are taken.",
+            "Send them in smaller groups.",
+        )

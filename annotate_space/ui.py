@@ -12,9 +12,9 @@ from typing import Any, Final
 import gradio as gr
 
 from annotate_space import handlers, lead_handlers
-from annotate_space.api import add_endpoints
+from annotate_space.api import add_endpoints, address_of
 from annotate_space.deck import deck
-from annotate_space.handlers import Opening, Payload, Reply
+from annotate_space.handlers import Caller, Opening, Payload, Reply
 from annotate_space.lead_view import lead_view
 from annotate_space.people import HubUser, user_of_profile
 from annotate_space.words import translations
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 STYLE: Final = Path(__file__).with_name("style.css")
 
-Handler = Callable[[Opening, Payload, HubUser | None], Reply]
+Handler = Callable[[Opening, Payload, Caller], Reply]
 
 
 def build_app(opening: Opening) -> gr.Blocks:
@@ -42,6 +42,7 @@ def build_app(opening: Opening) -> gr.Blocks:
                 next=handlers.next_,
                 submit=handlers.submit,
                 check=handlers.check,
+                control=lead_handlers.control,
             )
         )
         lead_view(
@@ -50,8 +51,8 @@ def build_app(opening: Opening) -> gr.Blocks:
                 overview=lead_handlers.overview,
                 invite=lead_handlers.invite,
                 revoke=lead_handlers.revoke,
+                extend=lead_handlers.extend,
                 configure=lead_handlers.configure,
-                control=lead_handlers.control,
             )
         )
         add_endpoints(opening)
@@ -90,12 +91,16 @@ def _server_function(name: str, handler: Handler, opening: Opening) -> Callable[
     on_space = opening.settings.on_space  # elsewhere everybody is the machine's own account
 
     def call(
-        payload: dict[str, Any], profile: gr.OAuthProfile | None, token: gr.OAuthToken | None
+        payload: dict[str, Any],
+        request: gr.Request,
+        profile: gr.OAuthProfile | None,
+        token: gr.OAuthToken | None,
     ) -> dict[str, Any]:
         try:
             if not isinstance(payload, dict):
                 raise InvalidInput("The message is no object.", "Reload the page.")
-            return handler(opening, payload, _user(profile, token) if on_space else None)
+            user = _user(profile, token) if on_space else None
+            return handler(opening, payload, Caller(user, address_of(request)))
         except SeedbedError as error:
             return handlers.failure(error)
 

@@ -33,7 +33,7 @@ _SCRIPTS: Final = (
 
 
 def deck(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
-    """The card, wired to the server functions ``hello``, ``next``, ``submit`` and ``check``."""
+    """The card, wired to the server functions that its script calls by name."""
     return gr.HTML(
         html_template=_text("deck.html"),
         css_template=_text("deck.css"),

@@ -13,18 +13,19 @@ function give(fields) {
   const item = hand[0];
   if (!item || !shown) return;
   clock.count();
-  const comment = fields.comment ?? drafts[item.id]?.comment;
+  const comment = fields.comment ?? drafts[item.ticket]?.comment;
   const event = {
     event_id: randomHex(), ticket: item.ticket, status: "submitted", ...fields, ...(comment ? { comment } : {}),
     shown_at: new Date(shown.at).toISOString(), answered_at: new Date().toISOString(),
     duration_ms: Math.min(Math.round(clock.spent), 86400000), guidelines_version: session.guidelines_version,
   };
   enqueue(event, item);
-  delete drafts[item.id];
+  delete drafts[item.ticket];
   history = [...history, { event, item }].slice(-UNDO_DEPTH);
-  countAnswer(item.task, event.status);
-  if (again && event.status === "skipped") passed.add(item.id);
-  paces = [...paces, clock.spent].slice(-20);
+  countAnswer({ task: item.task, event, again });
+  if (again && event.status === "skipped") passed.add(item.ticket);
+  if (touchOnly && TASKS[item.task].swipes) browserStore.keep(SWIPE_KNOWN, true);
+  if (event.status !== "skipped") paces = [...paces, clock.spent].slice(-20);
   hand.shift();
   notice("");
   next();
@@ -36,20 +37,25 @@ function undo() {
   const last = history.pop();
   if (!last) return;
   const { event, item } = last;
-  turn += 1;
   const withdrawal = { event_id: randomHex(), ticket: item.ticket, status: "withdrawn", answered_at: new Date().toISOString() };
   enqueue(withdrawal, item, event.status);
-  countAnswer(item.task, "withdrawn", event.status);
-  drafts[item.id] = { comment: event.comment, ...(TASKS[item.task].votes.includes(SAVE) ? { text: event.text } : {}) };
-  passed.delete(item.id);
+  countAnswer({ task: item.task, event: withdrawal, was: event.status });
+  putBack(item, event);
+  if (part("panel").open) paintPanel();
+  send();
+}
+
+// The card of an answer, with what was written in it.
+function putBack(item, event) {
+  turn += 1;
+  drafts[item.ticket] = asDraft(item, event);
+  passed.delete(item.ticket);
   if (mode && mode !== item.task) {
     mode = item.task;
     deal(hand.filter((other) => other.task === mode));
   }
-  hand = [item, ...hand.filter((other) => other.id !== item.id)];
+  hand = [item, ...hand.filter((other) => other.ticket !== item.ticket)];
   showCard();
-  if (part("panel").open) paintPanel();
-  send();
   keepHandSoon();
 }
 
@@ -103,6 +109,7 @@ function message(title, text, actions = []) {
     return button;
   }));
   show("message", true);
+  part("announce").textContent = `${title}. ${text}`;
   if (lost) part("message-title").focus({ preventScroll: true });
 }
 
@@ -164,18 +171,30 @@ function paint() {
   show("message", false);
   show("card", Boolean(item));
   show("actions", Boolean(item) || history.length > 0);
-  part("votes").hidden = !item;
   part("deck").dataset.task = item?.task ?? "";
   if (item) paintItem(item);
+  paintVotes();
   paintButtons(item?.task ?? null);
   paintPending();
   paintBar();
 }
 
+// A correction that is open is saved or given up first: nothing else answers the card.
+function paintVotes() {
+  show("votes", Boolean(shown && hand[0]) && !correcting());
+  const options = part("answers").querySelector(".options");
+  if (options) options.disabled = correcting();
+}
+
+const touchOnly = matchMedia("(hover: none) and (pointer: coarse)").matches;
+const SWIPE_KNOWN = "seedbed:swipe-known";
+
 function paintItem(item) {
-  const { body, inviting } = TASKS[item.task];
+  const { body, inviting, swipes } = TASKS[item.task];
+  const todo = say(`todo_${item.task}`);
+  const hint = swipes && touchOnly && !browserStore.recall(SWIPE_KNOWN);
+  part("todo").textContent = hint ? `${todo} ${say("swipe_hint")}` : todo;
   part("where").textContent = [item.topic, item.perspective, item.source, item.control ? say("control") : ""].filter(Boolean).join(" · ");
-  part("instruction-label").textContent = say(item.task === "exam" ? "question" : "instruction");
   for (const name of ["instruction", "instruction-label"]) show(name, Boolean(item.instruction));
   part("instruction").innerHTML = item.instruction; // sanitized by the server
   inLanguage(part("instruction"));
@@ -189,10 +208,9 @@ function paintItem(item) {
     watchSides(answers);
     paintDifferences();
   }
-  const asides = [inviting ? say("invite_text") : "", item.stand_in ? say("stand_in") : ""].filter(Boolean).join(" ");
-  part("aside").textContent = asides;
-  show("aside", Boolean(asides));
-  part("announce").textContent = say("announce", { text: part("instruction").textContent.trim().slice(0, 400) || part("where").textContent });
+  show("aside", item.stand_in);
+  const asked = part("instruction").textContent.trim().slice(0, 400);
+  part("announce").textContent = `${todo} ${asked ? say("announce", { text: asked }) : part("where").textContent}`;
   if (window.scrollY) window.scrollTo(0, 0);
   if (focused || (inviting && matchMedia("(hover: hover)").matches)) answers.querySelector("textarea")?.focus({ preventScroll: true });
 }
@@ -239,17 +257,21 @@ function voteButton(action, task) {
 }
 
 function paintPending() {
-  const comment = shown && hand[0] && drafts[hand[0].id]?.comment;
+  const comment = shown && hand[0] && drafts[hand[0].ticket]?.comment;
   show("pending", Boolean(comment));
   if (comment) part("pending").textContent = say("comment_pending", { text: comment.length > 80 ? `${comment.slice(0, 80)}…` : comment });
 }
 
 function paintBar() {
   const { done, left } = totals();
-  show("how-far", done + left > 0);
-  part("meter").max = Math.max(done + left, 1);
+  const passedOver = skippedCount();
+  const total = done + left + passedOver;
+  show("how-far", total > 0);
+  part("meter").max = Math.max(total, 1);
   part("meter").value = done;
-  part("count").textContent = `${done}/${done + left}`;
+  part("meter").setAttribute("aria-valuetext", say("how_far", { done, total }));
+  part("count").textContent = `${done}/${total}`;
+  part("skips").textContent = passedOver ? ` · ${sayCount("skips", passedOver)}` : "";
   part("pace").textContent = timeLeft(left);
   for (const button of part("tasks").children) button.setAttribute("aria-pressed", String(button.dataset.task === (mode ?? "mix")));
   paintMark();
@@ -275,6 +297,7 @@ function paintMark() {
     : here ? ["", sayCount("on_their_way", here)]
     : waiting && trouble ? ["away", sayCount("not_saved", waiting, { place: place() })]
     : waiting ? ["", sayCount("received", waiting, { place: place() })]
+    : !Object.values(progress).some((one) => one.done) && !skippedCount() && !history.length ? ["", ""]
     : savedAt ? ["", say("saved_at", { place: place(), time: sayTime(savedAt) })]
     : ["", say("nothing_waits")];
   if (mark.textContent !== text) mark.textContent = mark.title = text;

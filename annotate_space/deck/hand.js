@@ -4,6 +4,7 @@
 const AHEAD = 12;
 const REFILL_BELOW = 8;
 const UNDO_DEPTH = 10;
+const MOST_HELD = 400; // tickets that one request may name
 
 let tab = null;
 let session = null; // what the server said in hello
@@ -12,8 +13,8 @@ let mode = null; // the task asked for; null is the project's mix
 let again = false; // going through the skipped ones
 let hand = [];
 let dry = false;
-let history = []; // [{ event, item, wrote, savedAt, refused }], the newest last
-let drafts = {}; // question id -> what is half written: text, comment, exam
+let history = []; // [{ event, item, wrote, savedAt, controls }], the newest last
+let drafts = {}; // ticket -> what is half written: text, comment, exam
 let passed = new Set(); // skipped once more while going through the skipped ones
 let progress = {};
 let skipped = {};
@@ -39,7 +40,7 @@ function takeUpHand() {
   mode = kept.mode ?? browserStore.recall("seedbed:task");
   if (!session.tasks.includes(mode)) mode = null;
   const answered = unsentQuestions();
-  deal(hand.filter((item) => !answered.has(item.id) && session.tasks.includes(item.task)));
+  deal(hand.filter((item) => !answered.has(item.ticket) && session.tasks.includes(item.task)));
 }
 
 function deal(items) {
@@ -67,16 +68,15 @@ function refill() {
 async function fetchMore(mine) {
   try {
     const reply = await inTurn(() => ask("next", {
-      tab, task: mode, count: ahead(), again, holding: [...hand.map((item) => item.id), ...passed, ...unsentQuestions()].slice(0, 200),
+      tab, task: mode, count: ahead(), again, holding: [...hand.map((item) => item.ticket), ...passed, ...unsentQuestions()].slice(0, MOST_HELD),
     }));
     if (mine !== dealing) return;
     const known = unsentQuestions();
-    for (const item of hand) known.add(item.id);
-    const fresh = reply.items.filter((item) => !known.has(item.id) && !passed.has(item.id));
+    for (const item of hand) known.add(item.ticket);
+    const fresh = reply.items.filter((item) => !known.has(item.ticket) && !passed.has(item.ticket));
     hand.push(...fresh);
     dry = fresh.length === 0;
-    skipped = reply.skipped;
-    countProgress(reply.progress);
+    countProgress(reply.progress, reply.skipped);
     keepHandSoon();
   } finally {
     if (mine === dealing) refilling = null;
@@ -84,20 +84,28 @@ async function fetchMore(mine) {
 }
 
 // The server has counted all but what is still here.
-function countProgress(reply) {
+function countProgress(reply, skips) {
+  const before = { ...skipped }; // has counted them already
   progress = structuredClone(reply);
+  skipped = { ...skips };
   for (const entry of entries.values()) {
-    if (isHere(entry) && entry.annotator === session.annotator) countAnswer(entry.task, entry.event.status, entry.was);
+    if (isHere(entry) && entry.annotator === session.annotator) countAnswer(entry);
   }
+  if (!skips) skipped = before;
   paintBar();
 }
 
-function countAnswer(task, status, was, sign = 1) {
+// A question that was skipped is neither done nor left; one that is taken back is left again.
+function countAnswer({ task, event: { status }, was, again: skippedBefore }) {
   const count = progress[task];
   if (!count) return;
-  if (status === "withdrawn") return countAnswer(task, was, null, -1);
-  if (status !== "skipped") count.done = Math.max(0, count.done + sign);
-  if (!again) count.left = Math.max(0, count.left - sign);
+  const gone = status === "withdrawn";
+  const by = gone ? -1 : 1;
+  const skip = (gone ? was : status) === "skipped";
+  const add = (n, change) => Math.max(0, (n ?? 0) + change);
+  if (!skip) count.done = add(count.done, by);
+  if (!skippedBefore) count.left = add(count.left, -by);
+  if (skip !== Boolean(skippedBefore)) skipped[task] = add(skipped[task], skip ? by : -by);
 }
 
 function noteHistory(id, news) {

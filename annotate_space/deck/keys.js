@@ -3,7 +3,8 @@
 const KEYS = "seedbed:keys";
 const keysOf = (task, action) => {
   const own = browserStore.recall(KEYS, {})[`${task}.${action.id}`];
-  return own ? [own] : action.keys ?? [];
+  const keys = action.keys ?? [];
+  return own ? [own, ...keys.filter((key) => key !== own && key.startsWith("Arrow"))] : keys;
 };
 const normal = (key) => (key.length === 1 ? key.toLowerCase() : key);
 const NAMES = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→" };
@@ -13,7 +14,7 @@ const chordName = () => (/Mac|iPhone|iPad/.test(navigator.platform) ? "⌘ Enter
 const commonActions = () => COMMON.filter((action) => action.present?.() ?? true);
 
 function actionFor(key) {
-  const own = hand[0] && shown ? TASKS[hand[0].task].votes.find((action) => keysOf(hand[0].task, action).includes(key)) : null;
+  const own = hand[0] && shown && !correcting() ? TASKS[hand[0].task].votes.find((action) => keysOf(hand[0].task, action).includes(key)) : null;
   return own ?? commonActions().find((action) => keysOf("common", action).includes(key));
 }
 

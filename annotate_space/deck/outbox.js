@@ -3,8 +3,11 @@
 // the name it was given with whoever is at the screen now.
 
 const GROUP = 100;
+const SHUT_OUT = ["invitation", "refused", "sign_in"];
+const COUNTED = ["submitted", "flagged"]; // what is an answer
+const MOST_REFUSED = 20;
 
-const entries = new Map(); // event_id -> { order, project, annotator, who, question, task, event, was }
+const entries = new Map(); // event_id -> { order, project, annotator, who, question, task, event, was, again }
 const onServer = new Set(); // ids the server has in its journal, not yet in the dataset
 const troubles = new Map(); // who, as text -> why their answers cannot be sent now
 let reachable = true;
@@ -30,7 +33,13 @@ async function ask(name, payload, as = identity) {
     throw Object.assign(new Error(say(navigator.onLine ? "away_text" : "offline_text")), { kind: "away" });
   }
   reachable = true;
-  if (reply.error) throw Object.assign(new Error(reply.error), { kind: reply.kind ?? "invalid", retryAfter: reply.retry_after, lead: reply.lead });
+  const current = session && name !== "hello" && JSON.stringify(as) === JSON.stringify(identity);
+  if (reply.error) {
+    const error = Object.assign(new Error(reply.error), { kind: reply.kind ?? "invalid", retryAfter: reply.retry_after, lead: reply.lead });
+    if (current && name !== "control" && SHUT_OUT.includes(error.kind)) notIn(error);
+    throw error;
+  }
+  if (current && reply.guidelines_version !== undefined && reply.guidelines_version !== session.guidelines_version) start(); // they have changed
   return reply;
 }
 
@@ -48,7 +57,7 @@ const isHere = (entry) => !onServer.has(entry.event.event_id);
 function enqueue(event, item, was = null) {
   lastOrder = Math.max(Date.now(), lastOrder + 1);
   const { project, annotator } = session;
-  const entry = { order: lastOrder, project, annotator, who: identity, question: item.id, task: item.task, event, was };
+  const entry = { order: lastOrder, project, annotator, who: identity, question: item.ticket, task: item.task, event, was, again: again && !was };
   entries.set(event.event_id, entry);
   browserStore.keep(entryKey(project, event.event_id), entry);
 }
@@ -130,10 +139,8 @@ function settle({ received = [], rejected = {}, forgotten = [], saved, wrote = {
   for (const id of received) onServer.add(id);
   for (const id of forgotten) onServer.delete(id); // it lost its disk: they are sent again
   for (const [id, why] of Object.entries(rejected)) {
-    const entry = entries.get(id);
-    if (entry) browserStore.keep(`seedbed:${entry.project}:refused:${id}`, entry);
+    keepRefused(id, why);
     dropEntry(id);
-    noteHistory(id, { refused: why });
     notice(say("refused_answer", { why }));
   }
   for (const [id, names] of Object.entries(wrote)) noteHistory(id, { wrote: names });
@@ -143,6 +150,34 @@ function settle({ received = [], rejected = {}, forgotten = [], saved, wrote = {
   }
   savedAt = reply.saved_at ?? savedAt;
   trouble = reply.trouble;
+}
+
+// An answer that was not accepted is kept with its card, as long as that is here.
+const refusedKey = (project) => `seedbed:${project}:refused`;
+const refusedOnes = (project) => browserStore.recall(refusedKey(project), []);
+
+function keepRefused(id, why) {
+  const entry = entries.get(id);
+  if (!entry || entry.event.status === "withdrawn") return;
+  const item = history.find(({ event }) => event.event_id === id)?.item ?? null;
+  history = history.filter(({ event }) => event.event_id !== id);
+  const { project, annotator, event } = entry;
+  browserStore.keep(refusedKey(project), [...refusedOnes(project), { annotator, event, item, why }].slice(-MOST_REFUSED));
+  keepHandSoon();
+}
+
+function openRefused({ event, item }) {
+  browserStore.keep(refusedKey(session.project), refusedOnes(session.project).filter((one) => one.event.event_id !== event.event_id));
+  part("panel").close();
+  notice("");
+  putBack(item, event);
+}
+
+// How many answers of whoever is at the screen are in this browser only, in a session or not.
+function waitingHere() {
+  const mine = JSON.stringify(identity);
+  return browserStore.keys("seedbed:").filter((key) => key.includes(":event:")).map((key) => browserStore.recall(key))
+    .filter((entry) => entry && JSON.stringify(entry.who) === mine && isHere(entry) && COUNTED.includes(entry.event.status)).length;
 }
 
 // A timer that runs is left to run: somebody who answers quickly must not put it off for ever.

@@ -23,7 +23,7 @@ async function start() {
   }
   if (mine !== coming) return;
   showLead(reply.lead);
-  if (reply.ask_name) return askName(reply.domain);
+  if (reply.ask_name) return askName(reply);
   tabStore.keep("seedbed:session", { who: JSON.stringify(identity), reply });
   if (session?.annotator === reply.annotator && session.project === reply.project) takeNews(reply);
   else begin(reply);
@@ -49,8 +49,7 @@ function takeNews(reply) {
   trouble = reply.trouble;
   part("domain").textContent = part("domain").title = reply.domain;
   part("who").textContent = reply.name;
-  part("who").disabled = reply.kind !== "guest";
-  if (reply.kind === "guest") part("who").title = say("somebody_else");
+  part("who").title = say("your_answers");
   part("guidelines-text").innerHTML = reply.guidelines; // sanitized by the server
   inLanguage(part("guidelines-text"));
   element.querySelector('[data-act="guidelines"]').hidden = !reply.guidelines;
@@ -60,6 +59,8 @@ function takeNews(reply) {
 
 function leave() {
   keepHand();
+  coming += 1;
+  for (const dialog of element.querySelectorAll("dialog[open]")) dialog.close();
   session = null;
   hand = [];
   history = [];
@@ -75,17 +76,25 @@ function leave() {
 
 function notIn(error) {
   leave();
+  notice("");
+  const waiting = waitingHere();
+  const text = waiting ? `${error.message} ${sayCount("answers_wait", waiting)}` : error.message;
   const withoutInvitation = error.kind === "invitation" && who().invite
     ? [[say("without_invitation"), () => { leaveInvitation(); start(); }]] : [];
-  message(titleFor(error, "not_ready"), error.message, [[say("try_again"), start], ...withoutInvitation]);
+  message(titleFor(error, "not_ready"), text, [[say("try_again"), start], ...withoutInvitation]);
 }
 
-function askName(domain) {
+function askName({ domain, problem }, somebodyWasHere = false) {
   leave();
   shown = null;
   paint();
   show("hello", true);
   part("domain").textContent = domain;
+  part("purpose").textContent = say("purpose", { domain });
+  part("problem").textContent = problem ?? "";
+  show("problem", Boolean(problem));
+  show("stay", somebodyWasHere);
+  part("hello").reset();
   part("hello").elements.name.focus();
 }
 
@@ -96,12 +105,7 @@ part("hello").addEventListener("submit", (event) => {
   becomeGuest(name);
   start();
 });
-part("who").addEventListener("click", () => {
-  closeMenu();
-  leaveGuest();
-  leave();
-  start();
-});
+part("stay").addEventListener("click", start);
 
 function buildTasks() {
   const names = session.tasks.length > 1 ? [null, ...session.tasks] : [];
@@ -141,7 +145,8 @@ const acts = {
   differences: toggleDifferences,
   guidelines: () => openGuidelines(),
   keys: () => { closeMenu(); openKeys(); },
-  panel: openPanel,
+  panel: () => { closeMenu(); openPanel(); },
+  "somebody-else": () => askName(session, true),
   lead: () => {
     closeMenu();
     document.dispatchEvent(new CustomEvent("seedbed:view", { detail: { view: "lead", who: identity } }));
@@ -158,7 +163,7 @@ document.addEventListener("visibilitychange", () => {
 });
 window.addEventListener("pagehide", keepHand);
 window.addEventListener("online", () => send());
-watchSwipes(part("answers"));
+watchSwipes(part("card"));
 takeInvitation();
 claimTab().then((id) => {
   tab = id;

@@ -1,4 +1,4 @@
-// Answering by dragging the answer sideways, on a touch screen and for one answer only. Vertical
+// Answering by dragging sideways anywhere on the card, on a touch screen and for one answer only. Vertical
 // scrolling stays the browser's (touch-action: pan-y in the style).
 
 const START_PX = 12;
@@ -15,9 +15,9 @@ function watchSwipes(area) {
     hint?.remove();
   };
   area.addEventListener("pointerdown", (event) => {
-    const box = event.target.closest(".answer");
+    const box = area.querySelector(".answer");
     const scrolls = event.target.closest("pre, table");
-    if (drag || !box || event.pointerType === "mouse" || hand[0]?.task !== "thumbs") return;
+    if (drag || !box || event.pointerType === "mouse" || !shown || !TASKS[hand[0]?.task]?.swipes) return;
     if (scrolls && scrolls.scrollWidth > scrolls.clientWidth) return;
     drag = { box, id: event.pointerId, x: event.clientX, by: 0, hint: null };
   });

@@ -14,6 +14,7 @@ const TASKS = {
       { id: "up", word: "good", keys: ["ArrowUp", "a"], wide: true, give: () => ({ label: true }) },
     ],
     body: (item) => [answerBox(item, 0, say("answer"))],
+    swipes: true,
   },
   pairwise: {
     votes: [
@@ -42,7 +43,7 @@ const TASKS = {
   },
   instruction: {
     votes: [SAVE, SKIP, WRITE],
-    body: (item) => [writingBox(item, "your_instruction", "")],
+    body: (item) => [writingBox(item, "your_question", "")],
     inviting: true,
   },
   exam: {
@@ -110,14 +111,17 @@ function labelFor(area, text, action = null) {
 }
 
 function writingBox(item, word, start) {
-  const area = field("text", drafts[item.id]?.text ?? start, { rows: word === "answer" ? 12 : 5 });
+  const area = field("text", drafts[item.ticket]?.text ?? start, { rows: word === "answer" ? 12 : 5 });
   area.addEventListener("input", () => draft(item, { text: area.value }));
   return make("div", "writing", labelFor(area, say(word), WRITE), area);
 }
 
-function textGiven() {
+const sameText = (one, other) => one.replace(/\r\n?/g, "\n").trim() === other.replace(/\r\n?/g, "\n").trim();
+
+function textGiven(item) {
   const area = part("answers").querySelector("textarea");
-  if (area.value.trim()) return { text: area.value };
+  const start = item.answers[0]?.text ?? "";
+  if (area.value.trim()) return { text: sameText(area.value, start) ? start : area.value };
   notice(say("nothing_written"));
   area.focus();
   return null;
@@ -133,7 +137,7 @@ function startEmpty() {
 let picked = 0; // the option taken for right, by its place on the screen
 
 function examBoxes(item) {
-  picked = drafts[item.id]?.picked ?? item.marked;
+  picked = drafts[item.ticket]?.picked ?? item.marked;
   const options = item.options.map((option, index) => {
     const radio = make("input");
     Object.assign(radio, { type: "radio", name: "sb-option", checked: index === picked });
@@ -143,8 +147,10 @@ function examBoxes(item) {
     return make("label", "option", radio, make("kbd", "", keyName(keysOf("exam", pick(index + 1))[0])), body);
   });
   const group = make("fieldset", "options", make("legend", "label", say("options")), ...options);
-  return drafts[item.id]?.exam ? [group, correctionForm(item)] : [group];
+  return drafts[item.ticket]?.exam ? [group, correctionForm(item)] : [group];
 }
+
+const correcting = () => Boolean(part("answers").querySelector(".correction"));
 
 function pickOption(index) {
   const radio = part("answers").querySelectorAll(".option input")[index];
@@ -162,9 +168,9 @@ function paintApprove() {
 
 function correctExam() {
   const item = hand[0];
-  part("answers").querySelector(".correction")?.remove();
-  part("answers").append(correctionForm(item));
-  const form = part("answers").querySelector(".correction");
+  const form = correctionForm(item);
+  part("answers").append(form);
+  paintVotes();
   form.querySelector("textarea").focus({ preventScroll: true });
   form.scrollIntoView({ block: "start" });
 }
@@ -172,7 +178,8 @@ function correctExam() {
 function correctionForm(item) {
   const question = prose(item.instruction).textContent.trim();
   const texts = item.options.map((option) => option.text);
-  const start = drafts[item.id]?.exam ?? { question, answer: texts[picked], distractors: texts.filter((_, index) => index !== picked) };
+  const original = [texts[picked], ...texts.filter((_, index) => index !== picked)];
+  const start = drafts[item.ticket]?.exam ?? { question, answer: original[0], distractors: original.slice(1) };
   const fields = [
     [field("question", start.question, { limit: 4000 }), say("question")],
     [field("right", start.answer, { rows: 2, limit: 4000 }), say("right_answer")],
@@ -188,18 +195,36 @@ function correctionForm(item) {
   const form = make("form", "correction", ...fields.flatMap(([area, name]) => [labelFor(area, name), area]), make("div", "line", save, cancel));
   form.noValidate = true;
   form.addEventListener("input", () => draft(item, { exam: written() }));
-  cancel.addEventListener("click", () => { draft(item, { exam: undefined }); form.remove(); });
+  cancel.addEventListener("click", () => {
+    draft(item, { exam: undefined });
+    form.remove();
+    paintVotes();
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const correction = written();
-    const empty = fields.find(([area]) => !area.value.trim());
-    if (empty) { notice(say("nothing_written")); return empty[0].focus(); }
-    give({ text: JSON.stringify(correction), option: correction.answer });
+    const options = fields.slice(1).map(([area]) => folded(area.value));
+    const empty = fields.findIndex(([area]) => !area.value.trim());
+    const equal = options.findIndex((text, index) => options.indexOf(text) < index) + 1;
+    if (empty >= 0 || equal) {
+      notice(say(empty >= 0 ? "nothing_written" : "equal_options"));
+      return fields[empty >= 0 ? empty : equal][0].focus();
+    }
+    const { answer, distractors } = correction;
+    const unchanged = sameText(correction.question, question) && [answer, ...distractors].every((text, index) => sameText(text, original[index]));
+    give(unchanged ? { option: texts[picked] } : { text: JSON.stringify(correction), option: answer });
   });
   return form;
 }
 
+// What was given, as it was before it was given.
+function asDraft(item, { comment, text, option }) {
+  if (item.task !== "exam") return { comment, text };
+  const index = item.options.findIndex((one) => one.text === option);
+  return { comment, ...(index >= 0 ? { picked: index } : {}), ...(text ? { exam: JSON.parse(text) } : {}) };
+}
+
 function draft(item, news) {
-  drafts[item.id] = { ...drafts[item.id], ...news };
+  drafts[item.ticket] = { ...drafts[item.ticket], ...news };
   keepHandSoon();
 }

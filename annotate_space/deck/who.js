@@ -17,14 +17,16 @@ function who() {
   return name ? { guest: { name, key: browserStore.recall("seedbed:guests", {})[name] } } : {};
 }
 
+const folded = (text) => text.normalize("NFC").trim().toUpperCase().toLowerCase(); // "ß" is "ss"
+
 // Whoever was here before gets their own answers back under the same name: the key is theirs.
-function becomeGuest(name) {
+function becomeGuest(typed) {
   const guests = browserStore.recall("seedbed:guests", {});
+  const name = Object.keys(guests).find((known) => folded(known) === folded(typed)) ?? typed;
   guests[name] ??= randomHex();
   browserStore.keep("seedbed:guests", guests);
   browserStore.keep("seedbed:guest", name);
   leaveInvitation(); // it did not let them in, or they would not have been asked
 }
 
-const leaveGuest = () => browserStore.forget("seedbed:guest");
 const leaveInvitation = () => browserStore.forget("seedbed:invite");

@@ -20,6 +20,9 @@ from pipeline.core.schema import SCHEMA_VERSION, Task, describe, stable_id
 MAX_LINE_BYTES: Final = 1_000_000
 """More than any event takes that keeps to the limits of its fields, however it is escaped."""
 
+MAX_TEXT: Final = 20_000
+MAX_OPTION: Final = 4_000
+
 Status = Literal["submitted", "skipped", "flagged", "withdrawn"]
 Preference = Literal["left", "right", "tie", "both_bad"]
 
@@ -79,8 +82,8 @@ class FeedbackEvent(BaseModel):
     right_id: Identifier | None = None
     preference: Preference | None = None
     rating: int | None = Field(default=None, ge=1, le=5)
-    text: str | None = Field(default=None, max_length=20_000)
-    option: str | None = Field(default=None, max_length=4_000)
+    text: str | None = Field(default=None, max_length=MAX_TEXT)
+    option: str | None = Field(default=None, max_length=MAX_OPTION)
     reason: str | None = Field(default=None, max_length=200)
     comment: str | None = Field(default=None, max_length=4_000)
     topic: str | None = Field(default=None, max_length=300)

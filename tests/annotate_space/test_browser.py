@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from pipeline.core import invitations, layout
+from pipeline.core import controls, invitations, layout
 from pipeline.core.feedback import FeedbackEvent
 from pipeline.core.projects import load_feedback, load_project, read_feedback
 from pipeline.core.schema import Project
@@ -325,10 +325,105 @@ def test_an_exam_question_is_corrected_and_discarded(
     assert corrected["question"].startswith("What does dry clay do")
 
 
+def test_an_open_correction_is_what_answers_the_card(
+    everything: RunningSpace, folder: Path, new_page: NewPage
+) -> None:
+    page = new_page()
+    enter(page, everything.url, guidelines=False)
+    choose(page, "exam")
+    page.keyboard.press("e")
+    form = page.locator(".correction")
+    expect(page.locator("[data-part=votes]")).to_be_hidden()
+    page.get_by_label("Right answer").fill(" it SHINES ")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Two of the answers are the same")
+    expect(page.get_by_label("Wrong answer")).not_to_have_count(0)
+    page.keyboard.press("Escape")
+    for key in ("a", "x", "Space"):
+        page.keyboard.press(key)
+    expect(form).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("Right answer")).to_have_value("it SHINES")
+    expect(page.locator("[data-part=votes]")).to_be_hidden()
+    form.get_by_role("button", name="Cancel").click()
+    expect(page.locator("[data-part=votes]")).to_be_visible()
+    page.keyboard.press("e")
+    form.get_by_role("button", name="Save the correction").click()
+    answer_for_good(page, folder, status="submitted", option="It crumbles", text=None)
+
+
+def test_an_edit_without_a_change_is_good_as_it_is(
+    everything: RunningSpace, folder: Path, new_page: NewPage
+) -> None:
+    page = new_page()
+    enter(page, everything.url, guidelines=False)
+    choose(page, "edit")
+    field = page.locator("article textarea")
+    text = field.input_value()
+    field.fill(f"{text}  \n")
+    page.keyboard.press("Control+Enter")
+    answer_for_good(page, folder, task="edit", text=text)
+    page.locator("[data-part=mark]").click()
+    expect(page.locator("dialog[data-part=panel]")).to_contain_text("Good as it is")
+
+
+def test_an_answer_that_is_refused_can_be_opened_again(
+    everything: RunningSpace, folder: Path, new_page: NewPage
+) -> None:
+    page = new_page()
+    enter(page, everything.url, guidelines=False)
+    choose(page, "edit")
+
+    def refuse(route: Route) -> None:
+        sent = route.request.post_data_json
+        given = sent["data"]["events"] if sent["fn_name"] == "submit" else []
+        if not given:
+            return route.continue_()
+        rejected = {event["event_id"]: "Too good." for event in given}
+        return route.fulfill(json={"rejected": rejected, "saved": {}, "saved_at": None})
+
+    page.route("**/component_server/", refuse)
+    page.locator("article textarea").fill("Roll a handful first")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert")).to_contain_text("not accepted: Too good.")
+    page.unroute("**/component_server/")
+    kept = page.evaluate("Object.entries(localStorage).filter(([key]) => key.endsWith(':refused'))")
+    assert [name for _, entries in kept for name in json.loads(entries)[0]] == [
+        "annotator", "event", "item", "why",
+    ]  # fmt: skip
+    page.locator("[data-part=mark]").click()
+    page.get_by_role("button", name="Open it again").click()
+    expect(page.locator("article textarea")).to_have_value("Roll a handful first")
+    page.locator("[data-vote=save]").click()
+    answer_for_good(page, folder, task="edit", text="Roll a handful first")
+    page.locator("[data-part=mark]").click()
+    expect(page.get_by_role("button", name="Open it again")).to_have_count(0)
+
+
+def test_a_lead_makes_an_answer_the_known_one(
+    space: RunningSpace, folder: Path, new_page: NewPage
+) -> None:
+    page = new_page()
+    enter(page, space.url)
+    choose(page, "pairwise")
+    page.keyboard.press("1")
+    page.keyboard.press(" ")
+    page.locator("[data-part=mark]").click()
+    panel = page.locator("dialog[data-part=panel]")
+    expect(panel).to_contain_text("Everybody is asked a control question")
+    panel.get_by_role("button", name="Make it a control question").click()
+    expect(panel).to_contain_text("There is 1 control question now")
+    expect(panel.get_by_role("button", name="Make it a control question")).to_have_count(0)
+    (made,) = controls.load(FolderStore(folder)).controls
+    assert (made.task, made.preference) in {("pairwise", "left"), ("pairwise", "right")}
+
+
 def test_a_flag_names_its_reason(space: RunningSpace, folder: Path, new_page: NewPage) -> None:
     page = new_page()
     enter(page, space.url)
     page.keyboard.press("f")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("dialog[data-part=flag]")).to_be_visible()  # a reason is needed
     page.get_by_label("Private data").check()
     page.get_by_role("dialog").get_by_role("textbox").fill("A phone number")
     page.keyboard.press("Control+Enter")
@@ -497,6 +592,13 @@ def test_two_people_get_questions_of_their_own(
     assert ana.isdisjoint(bob)
 
 
+def somebody_else(page: Page, name: str) -> None:
+    """Let somebody else go on in the browser where ``name`` was."""
+    page.get_by_role("button", name=name, exact=True).click()
+    page.get_by_role("button", name="Somebody else goes on here").click()
+    expect(page.get_by_label("Your name")).to_be_visible()
+
+
 def test_another_person_goes_on_in_the_same_browser(
     space: RunningSpace, folder: Path, new_page: NewPage
 ) -> None:
@@ -508,7 +610,7 @@ def test_another_person_goes_on_in_the_same_browser(
     space.kill()
     page.keyboard.press("a")
     space.start()
-    page.get_by_role("button", name="Ana").click()  # with an answer still on its way
+    somebody_else(page, "Ana")  # with an answer still on its way
     page.get_by_label("Your name").fill("Bob")
     page.keyboard.press("Enter")
     expect(page.get_by_label("Your name")).to_be_hidden()
@@ -520,8 +622,12 @@ def test_another_person_goes_on_in_the_same_browser(
     saved(page)
     wait_for(lambda: len(events(folder)) == 3)
     assert len({event.annotator for event in events(folder)}) == 2
-    page.get_by_role("button", name="Bob").click()
-    page.get_by_label("Your name").fill("Ana")
+    somebody_else(page, "Bob")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("[data-part=who]")).to_have_text("Bob")
+    expect(page.locator("article.card")).to_be_visible()
+    somebody_else(page, "Bob")
+    page.get_by_label("Your name").fill("ANA")
     page.keyboard.press("Enter")
     expect(page.locator("[data-part=count]")).to_contain_text("2/")
 
@@ -534,7 +640,7 @@ def test_a_tab_stays_with_its_person_when_another_tab_changes_hands(
     choose(page, "thumbs")
     other = page.context.new_page()
     other.goto(space.url)
-    other.get_by_role("button", name="Ana").click()
+    somebody_else(other, "Ana")
     other.get_by_label("Your name").fill("Bob")
     other.keyboard.press("Enter")
     expect(other.locator("[data-part=who]")).to_have_text("Bob")
@@ -570,11 +676,44 @@ def test_who_has_no_good_invitation_is_told_so(folder: Path, new_page: NewPage) 
     with RunningSpace("annotate_space", {"SEEDBED_PROJECT": str(folder)}) as space:
         page = new_page()
         page.goto(space.url)
-        expect(page.get_by_role("heading", name="You need an invitation")).to_be_visible()
+        expect(page.get_by_role("heading", name="Only with an invitation")).to_be_visible()
         page.goto(f"{space.url}/?invite=not-a-token")
         expect(page.get_by_role("heading", name="does not let you in")).to_be_visible()
         page.get_by_role("button", name="Go on without the invitation").click()
-        expect(page.get_by_role("heading", name="You need an invitation")).to_be_visible()
+        expect(page.get_by_role("heading", name="Only with an invitation")).to_be_visible()
+
+
+def test_who_may_no_longer_come_in_is_told_at_once_and_loses_nothing(
+    folder: Path, new_page: NewPage
+) -> None:
+    project = Project()
+    project.access.annotate = "invitation"
+    store = FolderStore(folder)
+    fill(store, [a_sample(number) for number in range(3)], project)
+    made = invitations.make(store, "Carla", timedelta(days=1), pseudonyms=False, made_by="ana")
+    with RunningSpace("annotate_space", {"SEEDBED_PROJECT": str(folder)}) as space:
+        page = new_page()
+        page.goto(f"{space.url}/?invite={made.token}")
+        expect(page.locator("article.card")).to_be_visible()
+        choose(page, "thumbs")
+        page.keyboard.press("a")
+        saved(page)
+
+        def refuse(route: Route) -> None:
+            route.fulfill(json={"error": "This link was taken back.", "kind": "invitation"})
+
+        page.route("**/component_server/", refuse)
+        page.keyboard.press("a")
+        message = page.locator("#deck [data-part=message]")
+        expect(message).to_contain_text("This invitation does not let you in")
+        expect(message).to_contain_text("This link was taken back.")
+        expect(message).to_contain_text("1 answer waits in this browser until you may come in")
+        expect(page.locator("article.card")).to_be_hidden()
+        page.unroute("**/component_server/")
+        page.get_by_role("button", name="Try again").click()
+        expect(page.locator("article.card")).to_be_visible()
+        saved(page)
+        wait_for(lambda: len(events(folder)) == 2)
 
 
 def test_keys_rest_behind_the_leads_view(space: RunningSpace, new_page: NewPage) -> None:
@@ -632,7 +771,10 @@ def test_the_end_says_what_was_done_and_what_is_next(
     for _ in range(11):
         page.keyboard.press("1")
     expect(page.get_by_role("heading", name="All done, thank you")).to_be_visible()
+    count(page, "11/12")
+    expect(page.locator("[data-part=skips]")).to_contain_text("1 skipped")
     expect(page.locator("#deck [data-part=message]")).to_contain_text("11 answers")
+    expect(page.locator("[data-part=announce]")).to_contain_text("All done, thank you")
     page.keyboard.press("1")  # nothing left to vote on
     page.get_by_role("button", name="skipped one again").click()
     expect(page.locator(".answer")).to_have_count(2)
@@ -640,6 +782,23 @@ def test_the_end_says_what_was_done_and_what_is_next(
     expect(page.locator("#deck [data-part=message]")).to_contain_text("12 answers")
     page.get_by_role("button", name="Go on with: One answer").click()
     expect(page.get_by_role("button", name="Not good")).to_be_visible()
+
+
+def test_the_last_one_that_was_skipped_is_offered_at_once(
+    space: RunningSpace, new_page: NewPage
+) -> None:
+    page = new_page()
+    enter(page, space.url)
+    choose(page, "pairwise")
+    for _ in range(11):
+        page.keyboard.press("1")
+        page.wait_for_timeout(30)
+    page.keyboard.press(" ")
+    expect(page.get_by_role("button", name="skipped one again")).to_be_visible()
+    count(page, "11/12")
+    page.keyboard.press("u")
+    expect(page.locator("[data-part=skips]")).to_be_empty()
+    count(page, "11/12")
 
 
 def test_a_project_without_samples(folder: Path, new_page: NewPage) -> None:
@@ -702,11 +861,13 @@ def test_a_key_of_ones_own(space: RunningSpace, new_page: NewPage) -> None:
     page.keyboard.press("a")
     page.keyboard.press("p")
     count(page, "1/24")
+    page.keyboard.press("ArrowUp")
+    count(page, "2/24")
     page.keyboard.press("?")
     page.get_by_role("button", name="Back to the usual keys").click()
     page.keyboard.press("Escape")
     page.keyboard.press("a")
-    count(page, "2/24")
+    count(page, "3/24")
 
 
 def test_guidelines_open_again_when_they_have_changed(
@@ -729,6 +890,28 @@ def test_guidelines_open_again_when_they_have_changed(
     page.reload()
     expect(page.get_by_role("dialog")).to_contain_text("The guidelines have changed")
     expect(page.get_by_role("dialog")).to_contain_text("It is short")
+
+
+def test_guidelines_that_change_while_somebody_answers_open_by_themselves(
+    space: RunningSpace, folder: Path, new_page: NewPage
+) -> None:
+    page = new_page()
+    enter(page, space.url)
+    choose(page, "thumbs")
+    store = FolderStore(folder)
+    project = load_project(store)
+    project.annotation.guidelines = "It is short"
+    store.commit({layout.PROJECT: project.to_json()}, message="Change the guidelines")
+    changed = page.locator("dialog[data-part=guidelines]")
+    deadline = time.monotonic() + 60
+    while not changed.is_visible():
+        assert time.monotonic() < deadline
+        page.keyboard.press("a")
+        page.keyboard.press("u")
+        page.wait_for_timeout(500)
+    expect(changed).to_contain_text("The guidelines have changed")
+    expect(changed).to_contain_text("It is short")
+    expect(changed.get_by_role("heading", name="Guidelines")).to_be_focused()
 
 
 def test_the_card_speaks_the_readers_language(space: RunningSpace, new_page: NewPage) -> None:
@@ -848,7 +1031,8 @@ def test_names_and_contrast_for_those_who_see_and_hear_otherwise(
                 .map((one) => one.outerHTML)"""
         )
         assert nameless == [], task
-        expect(page.locator("[data-part=announce]")).to_contain_text("Question:")
+        todo = page.locator("[data-part=todo]").inner_text()
+        expect(page.locator("[data-part=announce]")).to_have_text(re.compile(re.escape(todo)))
     duplicated = page.evaluate(
         """() => { const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
             return ids.filter((id, index) => ids.indexOf(id) !== index); }"""

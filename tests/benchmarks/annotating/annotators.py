@@ -41,6 +41,7 @@ class Work:
         url: Of the Space.
         who: One for each, as the card says who is there.
         every: Seconds from one vote of a person to the next.
+        arrive: Seconds within which everybody comes.
         patience: Seconds to wait at the end until all is saved.
         reloads: How often, of votes, somebody reloads the page: then the cards in hand are asked
             for again, while the votes are kept.
@@ -50,6 +51,7 @@ class Work:
     url: str
     who: list[dict[str, Any]]
     every: float
+    arrive: float
     patience: float
     reloads: float
     result: str
@@ -103,7 +105,7 @@ class Annotator:
 
     async def live(self, stop: asyncio.Event) -> None:
         """Vote until ``stop``, then wait until everything is saved."""
-        turn = time.monotonic() + self._chance.random() * self._work.every
+        turn = time.monotonic() + self._chance.random() * self._work.arrive
         while not stop.is_set():
             await _until(turn)
             turn = max(turn + self._work.every, time.monotonic())
@@ -135,16 +137,16 @@ class Annotator:
     async def _refill(self) -> None:
         if len(self._hand) >= REFILL_BELOW:
             return
-        held = [item["id"] for item in self._hand]
+        held = [item["ticket"] for item in self._hand]
         reply = await self._ask(
             "next",
             {"tab": self._tab, "task": None, "count": AHEAD, "holding": held, "again": False},
         )
         unsent = {self._done.given[name][1] for name in self.outbox if name not in self._on_server}
         for item in reply["items"]:
-            if item["id"] in held or item["id"] in unsent:
+            if item["ticket"] in held or item["ticket"] in unsent:
                 continue
-            self._done.asked_twice += item["id"] in self._answered
+            self._done.asked_twice += item["ticket"] in self._answered
             self._hand.append(item)
 
     def _vote(self) -> None:
@@ -164,8 +166,8 @@ class Annotator:
             "duration_ms": 1_000,
             "guidelines_version": self._session["guidelines_version"],
         }
-        self._done.given[event["event_id"]] = (self._session["annotator"], item["id"])
-        self._answered.add(item["id"])
+        self._done.given[event["event_id"]] = (self._session["annotator"], item["ticket"])
+        self._answered.add(item["ticket"])
         self.outbox[event["event_id"]] = event
         if self._chance.random() < self._work.reloads:
             self._hand, self._session = [], None
