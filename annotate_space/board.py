@@ -25,7 +25,6 @@ from annotate_space.folding import LONGEST_NAME, Answers
 from annotate_space.leases import MOST_HELD, MOST_TABS, Leases, Tab
 from annotate_space.questions import (
     CellTotals,
-    Control,
     Lease,
     PersonTotals,
     Progress,
@@ -33,13 +32,13 @@ from annotate_space.questions import (
     Totals,
 )
 from annotate_space.votes import Person, to_moment, visitor_named
+from pipeline.core.controls import Control
 from pipeline.core.feedback import FeedbackEvent, Key
 from pipeline.core.schema import TASKS, AnnotationSettings, Cell, Task
 
 __all__ = [
     "Board",
     "CellTotals",
-    "Control",
     "Lease",
     "PersonTotals",
     "Progress",
@@ -147,10 +146,9 @@ class Board:
 
         ``tab`` is one window of theirs; what another holds does not come up in this one. ``task``
         None is what the project's mix asks for next and has something left. ``holding`` are the ids
-        of the questions that the tab has; it lets go of all others, and what it names though it was
-        not handed to it does not come up for this person meanwhile. ``again`` offers what this
-        person skipped, the oldest first, and nothing else. For who has not answered
-        anything yet others wait with a few questions only.
+        of the questions that the tab has; it lets go of all others. What it names though it was not
+        handed to it does not come up for this person meanwhile. ``again`` offers what this person
+        skipped, the oldest first, and nothing else.
         """
         named = (name for name in holding if len(name) <= LONGEST_NAME)
         holding = frozenset(islice(named, MOST_HELD))

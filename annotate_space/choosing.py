@@ -14,9 +14,10 @@ import numpy.typing as npt
 from annotate_space.folding import Answers, task_of
 from annotate_space.leases import Leases
 from annotate_space.pools import Pool
-from annotate_space.questions import Control, Question
+from annotate_space.questions import Question
 from annotate_space.shards import Flags, Numbers
 from annotate_space.votes import NOWHERE, Person, Standing, code
+from pipeline.core.controls import Control
 from pipeline.core.feedback import Key
 from pipeline.core.schema import TASKS, Task
 

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from annotate_space import choosing
+from annotate_space import catalog, choosing
 from annotate_space.board import MOST_AT_FIRST, Board, Progress, Question
 from annotate_space.catalog import Catalog
 from annotate_space.leases import LEASE_SECONDS, MOST_HELD, MOST_TABS
 from pipeline.core import layout
+from pipeline.core.controls import Control, control
 from pipeline.core.errors import InvalidInput
 from pipeline.core.feedback import Feedback, FeedbackEvent, Key, instruction_slot
 from pipeline.core.samples import to_parquet
@@ -28,15 +29,6 @@ from pipeline.core.store_folder import FolderStore
 from tests.factories import a_sample, a_seed, fill, thumb
 
 CELLS = a_seed().cells()
-
-
-@dataclass(frozen=True)
-class Known:
-    """A control, as the board needs it."""
-
-    task: Task
-    sample_id: str
-    completion_ids: tuple[str, ...]
 
 
 class Clock:
@@ -55,7 +47,7 @@ class Made:
         folder: Path,
         samples: Sequence[Sample],
         *,
-        controls: Sequence[Known] = (),
+        controls: Sequence[Control] = (),
         **options: object,
     ) -> None:
         self.store = FolderStore(folder / "project")
@@ -648,8 +640,16 @@ def test_a_repeat_is_an_own_answer_some_time_ago_once(tmp_path: Path) -> None:
 
 def test_controls_come_to_everybody_once_whatever_the_overlap(tmp_path: Path) -> None:
     many = samples(200)
-    controls = [Known("thumbs", s.sample_id, (s.completions[0].completion_id,)) for s in many[:10]]
-    stray = Known("thumbs", "not there yet", ("x",))
+    controls = [
+        control(
+            task="thumbs",
+            sample_id=s.sample_id,
+            completion_ids=[s.completions[0].completion_id],
+            label=True,
+        )
+        for s in many[:10]
+    ]
+    stray = control(task="thumbs", sample_id="not there yet", completion_ids=["x"], label=True)
     made = Made(tmp_path, many, controls=[*controls, stray])
     made.configure(controls=0.25)
     for sample in many[:10]:
@@ -776,6 +776,25 @@ def test_samples_that_cannot_be_shown_are_not_handed_out_again(tmp_path: Path) -
     shard.write_bytes(whole)
     made.catalog.refresh()
     assert len(made.ask("ana", 9, "another")) == 1
+
+
+def test_texts_that_are_there_again_are_asked_about_though_nothing_else_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Made(tmp_path, samples(3))
+    shard = tmp_path / "project" / layout.sample_shard("run", 0)
+    whole = shard.read_bytes()
+    shard.unlink()
+    made.catalog.warm_up(0)
+    assert made.ask("ana") == []
+    shard.write_bytes(whole)
+    assert made.ask("ana") == []
+    monkeypatch.setattr(catalog, "RETRY_SECONDS", 0.0)
+    deadline = time.monotonic() + 20
+    while not made.ask("ana"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert made.board.progress("ana") == {"thumbs": Progress(0, 3)}
 
 
 def test_many_threads_get_different_questions(tmp_path: Path) -> None:

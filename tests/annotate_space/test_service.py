@@ -300,7 +300,7 @@ def test_a_control_looks_like_any_other_question(start: Start, folder: Path) -> 
     change(folder, controls=0.5)
     service = start()
     given = ask(service, count=20)
-    assert any(card.pop("control") for card in given)
+    assert any([card.pop("control") for card in given])
     assert len({frozenset(card) for card in given}) == 1
     assert first not in json.dumps(given)
 
