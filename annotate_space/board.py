@@ -11,38 +11,46 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TypeAlias
+from functools import partial
+from itertools import islice
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from annotate_space.catalog import Catalog
 from annotate_space.choosing import FIRST_BLOCKS, Chooser, Draw, Held
-from annotate_space.folding import Answers
-from annotate_space.leases import MOST_HELD, Leases, Tab
+from annotate_space.folding import LONGEST_NAME, Answers
+from annotate_space.leases import MOST_HELD, MOST_TABS, Leases, Tab
 from annotate_space.questions import (
     CellTotals,
-    Control,
     Lease,
     PersonTotals,
     Progress,
     Question,
     Totals,
 )
-from annotate_space.votes import Person, to_moment
+from annotate_space.votes import Person, to_moment, visitor_named
+from pipeline.core.controls import Control
 from pipeline.core.feedback import FeedbackEvent, Key
 from pipeline.core.schema import TASKS, AnnotationSettings, Cell, Task
 
 __all__ = [
     "Board",
     "CellTotals",
-    "Control",
     "Lease",
     "PersonTotals",
     "Progress",
     "Question",
     "Totals",
 ]
+
+MOST_AT_FIRST: Final = 12
+"""Questions with which others wait for somebody who has not answered anything yet; what more they
+are asked others may be asked as well."""
+_VISITORS: Final = 1_000
+"""People who have not answered anything yet of whom it is known what they were asked."""
 
 _Configured: TypeAlias = tuple[AnnotationSettings, tuple[Cell, ...], tuple[Control, ...]]
 
@@ -69,6 +77,7 @@ class Board:
         self._leases: Leases[Held] = Leases()
         luck = chance or random.Random()  # noqa: S311 - nothing secret
         self._chooser = Chooser(self._answers, self._leases, luck)
+        self._visitors: OrderedDict[str, Person] = OrderedDict()
         self._configured: _Configured | None = None
         self._reader: threading.Thread | None = None
 
@@ -96,10 +105,19 @@ class Board:
     def record(self, event: FeedbackEvent) -> bool:
         """Fold an event, in any order and any number of times; False if its id is known."""
         with self._guard:
+            self._answers.votes.welcome(self._visitors.pop(event.annotator, None))
             found = self._answers.record(event)
             if found is not None:
-                self._leases.answered(self._answers.votes.person(event.annotator).index, found)
+                self._leases.answered(event.annotator, found)
             return self._answers.known.add(event.event_id)
+
+    def unaskable(self, question: Question) -> None:
+        """Offer a question to nobody any more, as it cannot be shown or not be answered.
+
+        What cannot be read just now is offered again once it can.
+        """
+        with self._guard:
+            self._answers.unaskable(question)
 
     def knows(self, event_id: str) -> bool:
         """Whether an event with this id was recorded."""
@@ -128,41 +146,44 @@ class Board:
 
         ``tab`` is one window of theirs; what another holds does not come up in this one. ``task``
         None is what the project's mix asks for next and has something left. ``holding`` are the ids
-        of the questions that the tab has; it lets go of all others. ``again`` offers what this
-        person skipped, the oldest first, and nothing else.
+        of the questions that the tab has; it lets go of all others. What it names though it was not
+        handed to it does not come up for this person meanwhile. ``again`` offers what this person
+        skipped, the oldest first, and nothing else.
         """
-        holding = frozenset(holding)
+        named = (name for name in holding if len(name) <= LONGEST_NAME)
+        holding = frozenset(islice(named, MOST_HELD))
         self._read_ahead(task)
         with self._guard:
-            person = self._answers.votes.person(annotator)
+            person = self._person(annotator)
             now = self._clock()
+            self._answers.note_broken()
             self._leases.expire(now)
-            place = self._leases.tab(person.index, tab, now)
+            place = self._leases.tab(annotator, tab, now)
             released = self._leases.release_others(place, holding)
-            self._hold_again(person, place, holding)
+            self._claim(person, place, holding)
             back = [] if holding or again else list(released.values())
             found: list[Held] = []
             for each in self._in_turn(person, task, back):
-                draw = Draw(person, each, min(count, MOST_HELD - len(place.items)), holding)
+                draw = Draw(person, each, min(count, place.room), holding)
                 found = self._chooser.skipped(draw) if again else self._chooser.draw(draw, back)
                 if found:
                     break
             self._hand_out(person, place, found, released)
+            self._leases.tidy(place)
         self._read_beside(task)
         return [held.question for held in found]
 
     def renew(self, annotator: str, tab: str) -> None:
         """Hold what the tab holds for another ten minutes."""
         with self._guard:
-            person = self._answers.votes.known(annotator)
-            if person is not None:
-                now = self._clock()
-                self._leases.expire(now)
-                self._leases.renew(person.index, tab, now)
+            now = self._clock()
+            self._leases.expire(now)
+            self._leases.renew(annotator, tab, now)
 
     def progress(self, annotator: str) -> dict[Task, Progress]:
         """How far this person is with each task."""
         with self._guard:
+            self._answers.note_broken()
             person = self._answers.votes.known(annotator)
             asked = self._answers.asked()
             if person is None:
@@ -176,6 +197,7 @@ class Board:
     def skipped(self, annotator: str) -> dict[Task, int]:
         """How many questions this person skipped that are still open."""
         with self._guard:
+            self._answers.note_broken()
             person = self._answers.votes.known(annotator)
             return {
                 task: 0 if person is None else len(self._answers.skips(person, task))
@@ -186,9 +208,8 @@ class Board:
         """What is handed out now."""
         with self._guard:
             self._leases.expire(self._clock())
-            people = self._answers.votes.people
             return [
-                Lease(people[tab.person].name, tab.name, len(tab.items), tab.since, tab.until)
+                Lease(tab.person, tab.name, len(tab.items), tab.since, tab.until)
                 for tab in self._leases.tabs()
             ]
 
@@ -250,25 +271,44 @@ class Board:
     ) -> None:
         if person.handed is None:
             person.handed = person.reacted()
+        places = MOST_HELD * MOST_TABS
+        if person.first is None:
+            places = MOST_AT_FIRST - self._leases.places(person.name)
         for held in found:
             question = held.question
             name = question.question_id
-            self._leases.hold(tab, name, held.code, held, counts=not question.repeat)
+            counts = not question.repeat and places > 0
+            places -= counts
+            self._leases.hold(tab, name, held.code, held, counts=counts)
             person.handed[TASKS.index(question.task)] += name not in before
 
-    def _hold_again(self, person: Person, tab: Tab[Held], holding: Collection[str]) -> None:
-        """Hold what the tab says it has though it is not held for it: this server was restarted."""
-        for name in sorted(name for name in holding if name not in tab.items):
-            if len(tab.items) >= MOST_HELD:
+    def _person(self, annotator: str) -> Person:
+        """The annotator, who is kept for good only once they answered something."""
+        known = self._answers.votes.known(annotator)
+        if known is not None:
+            return known
+        visitor = self._visitors.pop(annotator, None) or visitor_named(annotator)
+        self._visitors[annotator] = visitor
+        while len(self._visitors) > _VISITORS:
+            self._visitors.popitem(last=False)
+        return visitor
+
+    def _claim(self, person: Person, tab: Tab[Held], holding: Collection[str]) -> None:
+        """Note what the tab says it has though it is not held for it: this server was restarted.
+
+        Nothing tells whether that is so. It is kept from this person only, so that nobody can keep
+        others from questions, and is not handed out when it is let go, so that nobody can choose.
+        """
+        for name in sorted(holding - tab.items.keys() - tab.claims.keys()):
+            if not tab.room:
                 return
             found = self._answers.named(name)
             if (
                 found is not None
-                and not self._leases.holds(person.index, found)
+                and not self._leases.holds(person.name, found)
                 and not self._answers.stands(person, found)
             ):
-                held = self._chooser.held(person, found)
-                self._leases.hold(tab, name, found, held, counts=not held.question.repeat)
+                self._leases.claim(tab, name, found)
 
     def _read_ahead(self, task: Task | None) -> None:
         """Read some texts before the first question is handed out."""
@@ -284,10 +324,14 @@ class Board:
         with self._guard:
             if self._reader is not None and self._reader.is_alive():
                 return
+            if self._catalog.mend_due():
+                self._start(self._catalog.mend)
+                return
             block = self._chooser.block_to_read(task, first=False)
             if block is not None:
-                # No daemon: one that is reading when the process ends would crash it.
-                self._reader = threading.Thread(
-                    target=self._catalog.warm_up, args=(block,), name="texts"
-                )
-                self._reader.start()
+                self._start(partial(self._catalog.warm_up, block))
+
+    def _start(self, read: Callable[[], None]) -> None:
+        # No daemon: one that is reading when the process ends would crash it.
+        self._reader = threading.Thread(target=read, name="texts")
+        self._reader.start()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from bisect import bisect_right
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -32,7 +33,7 @@ from annotate_space.shards import (
     read_rows,
 )
 from pipeline.core import layout
-from pipeline.core.errors import InvalidInput
+from pipeline.core.errors import InvalidInput, SeedbedError
 from pipeline.core.samples import read_group
 from pipeline.core.schema import Sample, describe
 from pipeline.core.store import Store
@@ -44,6 +45,25 @@ TEXT_BYTES: Final = 64_000_000
 _AT_ONCE: Final = 100
 """Shards whose rows are in memory beside the index while it grows."""
 _READERS: Final = 2
+RETRY_SECONDS: Final = 60.0
+"""After which texts that could not be read are tried again, though their file looks the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What cannot be read: a block, or one sample of it."""
+
+    block: int
+    sample: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A file that could not be read, as it was then."""
+
+    signature: tuple[int, int] | None
+    why: str
+    at: float
 
 
 class Catalog:
@@ -51,18 +71,28 @@ class Catalog:
 
     Args:
         text_bytes: Texts kept in memory at most.
+        clock: Seconds since any moment.
     """
 
-    def __init__(self, store: Store, *, text_bytes: int = TEXT_BYTES) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        text_bytes: int = TEXT_BYTES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
+        self._clock = clock
+        self._mended = clock()
         self._index = Index()
         self._texts = _Texts(text_bytes)
         self._refreshing = threading.Lock()
         self._naming = threading.Lock()
+        self._marking = threading.Lock()
         self._folder = Path()
         self._taken: set[str] = set()
-        self._refused: dict[str, _Refusal] = {}
-        self._broken: dict[_Part, _Refusal] = {}
+        self._refused: dict[str, Refusal] = {}
+        self._broken: dict[Part, Refusal] = {}
         self._left_out: list[str] = []
         self._cell_numbers: dict[tuple[str, str], int] = {}
         self.cells: list[tuple[str, str]] = []
@@ -78,12 +108,30 @@ class Catalog:
 
     @property
     def trouble(self) -> list[str]:
-        """Shards that cannot be read, and why; they are tried again when they change."""
-        refused = [*self._refused.values(), *self._broken.values()]
-        return list(dict.fromkeys([*(r.why for r in refused), *self._left_out]))
+        """What cannot be read, and why: shards, and of those that can be the samples."""
+        told: dict[tuple[str, bool], str] = {}
+        more: Counter[tuple[str, bool]] = Counter()
+        for part, broken in self._broken.items():
+            key = (self._index.blocks[part.block][0], part.sample is not None)
+            more[key] += key in told
+            told.setdefault(key, broken.why)
+        texts = [
+            f"{why} {more[key]} more samples of this file have such errors." if more[key] else why
+            for key, why in ((key, why) for key, why in told.items() if key[1])
+        ]
+        texts += [why for key, why in told.items() if not key[1]]
+        refused = [refusal.why for refusal in self._refused.values()]
+        return list(dict.fromkeys([*refused, *texts, *self._left_out]))
+
+    @property
+    def broken(self) -> Mapping[Part, Refusal]:
+        """What cannot be shown now; another mapping whenever that changes."""
+        return self._broken
 
     def refresh(self) -> int:
         """Take in the shards that are new, or were unreadable and have changed.
+
+        Where nothing is new the shards are left alone: to make sure of each takes a request.
 
         Returns:
             How many samples came.
@@ -92,9 +140,10 @@ class Catalog:
             SeedbedError: The store cannot be reached.
         """
         with self._refreshing:
-            self._folder = self._store.checkout(layout.SAMPLES)
-            paths = sorted((self._folder / layout.SAMPLES).rglob("*.parquet"))
-            names = {path.relative_to(self._folder).as_posix(): path for path in paths}
+            there = [p for p in self._store.paths(layout.SAMPLES) if p.endswith(".parquet")]
+            if not self._refused and not self._broken and self._taken.issuperset(there):
+                return 0
+            names = self._check_out()
             self._refused = {n: why for n, why in self._refused.items() if n in names}
             self._mend(names)
             before = len(self._index)
@@ -102,6 +151,20 @@ class Catalog:
             while some := list(islice(fresh, _AT_ONCE)):
                 self._take_in({name: names[name] for name in some})
             return len(self._index) - before
+
+    def mend_due(self) -> bool:
+        """Whether ``mend`` should be called now: texts are missing, and it was not for a while."""
+        waited = self._clock() - self._mended >= RETRY_SECONDS
+        return waited and any(part.sample is None for part in self._broken)
+
+    def mend(self) -> None:
+        """Fetch the shards again, some of whose texts could not be read: a cache can be emptied."""
+        with self._refreshing:
+            self._mended = self._clock()
+            try:
+                self._mend(self._check_out())
+            except SeedbedError as error:
+                _log.warning("Samples cannot be fetched again: %s", error)
 
     def sample(self, sample_id: str) -> Sample:
         """A sample with its texts.
@@ -116,28 +179,19 @@ class Catalog:
             raise KeyError(sample_id)
         block = index.block_of(number)
         rows = self._block(index, block)
-        at = int(index.row[number])
-        row = rows.slice(at, 1).to_pylist()[0] if at < len(rows) else {}
+        part, at = Part(block, number), int(index.row[number])
         try:
+            row = rows.slice(at, 1).to_pylist()[0] if at < len(rows) else {}
             sample = Sample.model_validate(row)
         except ValidationError as error:
-            why = f"a row is not a sample: {describe(error)}"
-            raise self._spoilt(index, _Part(block, number), why) from error
+            why = f"sample {sample_id} is not as it should be: {describe(error)}"
+            raise self._spoilt(index, part, why) from error
+        except (pa.ArrowException, ValueError) as error:  # such as bytes that are no text
+            raise self._spoilt(index, part, f"sample {sample_id}: {error}") from error
         if sample.sample_id != sample_id:
             why = f"sample {sample_id} is no longer where it was"
-            raise self._spoilt(index, _Part(block), why)
+            raise self._spoilt(index, part, why)
         return sample
-
-    def cell(self, sample_id: str) -> tuple[str, str]:
-        """Topic and perspective of a sample.
-
-        Raises:
-            KeyError: There is none with this id.
-        """
-        number = self._index.find(sample_id)
-        if number < 0:
-            raise KeyError(sample_id)
-        return self.cells[int(self._index.cell[number])]
 
     def cell_number(self, topic: str, perspective: str) -> int:
         """The number of a cell, which it gets when it is first asked for."""
@@ -166,7 +220,7 @@ class Catalog:
         if not broken:
             return True
         block = self._index.block_of(number)
-        return _Part(block) not in broken and _Part(block, number) not in broken
+        return Part(block) not in broken and Part(block, number) not in broken
 
     def _block(self, index: Index, block: int) -> pa.Table:
         rows = self._texts.get(block)
@@ -175,25 +229,34 @@ class Catalog:
             try:
                 rows = read_group(self._folder / shard, group)
             except InvalidInput as error:
-                raise self._spoilt(index, _Part(block), error.problem) from error
+                raise self._spoilt(index, Part(block), error.problem) from error
             self._texts.put(block, rows)
         return rows
 
-    def _spoilt(self, index: Index, part: _Part, why: str) -> InvalidInput:
+    def _spoilt(self, index: Index, part: Part, why: str) -> InvalidInput:
         shard, _ = index.blocks[part.block]
         error = InvalidInput(f"{shard}: {why}.", "Restore the file, or remove it and start again.")
-        refusal = _Refusal(_signature(self._folder / shard), str(error))
-        # A new dictionary, as others may be going through the old one.
-        self._broken = {**self._broken, part: refusal}
+        refusal = Refusal(_signature(self._folder / shard), str(error), self._clock())
+        with self._marking:  # a new dictionary, as others may be going through the old one
+            self._broken = {**self._broken, part: refusal}
         return error
 
+    def _check_out(self) -> dict[str, Path]:
+        """Where the shards are now, by name, in the order of their paths."""
+        self._folder = self._store.checkout(layout.SAMPLES)
+        paths = sorted((self._folder / layout.SAMPLES).rglob("*.parquet"))
+        return {path.relative_to(self._folder).as_posix(): path for path in paths}
+
     def _mend(self, names: dict[str, Path]) -> None:
-        """Try texts again whose shard has changed since they could not be read."""
+        """Try texts again whose shard has changed since, or that could not be read a while ago."""
+        now = self._clock()
         for part, refusal in self._broken.items():
             path = names.get(self._index.blocks[part.block][0])
-            if path is not None and _signature(path) != refusal.signature:
+            again = part.sample is None and now - refusal.at >= RETRY_SECONDS
+            if path is not None and (again or _signature(path) != refusal.signature):
                 self._texts.drop(part.block)
-                self._broken = {p: why for p, why in self._broken.items() if p != part}
+                with self._marking:
+                    self._broken = {p: why for p, why in self._broken.items() if p != part}
 
     def _take_in(self, shards: dict[str, Path]) -> None:
         with ThreadPoolExecutor(_READERS) as readers:
@@ -213,7 +276,8 @@ class Catalog:
             rows = read_rows(path)
         except InvalidInput as error:
             _log.warning("A shard is left out: %s", error)
-            self._refused[name] = _Refusal(signature, f"{name} is left out: {error.problem}")
+            why = f"{name} is left out: {error.problem}"
+            self._refused[name] = Refusal(signature, why, self._clock())
             return None
         self._refused.pop(name, None)
         if rows.left_out:
@@ -402,22 +466,6 @@ class _Texts:
         rows = self._kept.pop(block, None)
         if rows is not None:
             self._bytes -= rows.nbytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What cannot be read: a block, or one sample of it."""
-
-    block: int
-    sample: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """A file that could not be read, as it was then."""
-
-    signature: tuple[int, int] | None
-    why: str
 
 
 def _signature(path: Path) -> tuple[int, int] | None:

@@ -14,9 +14,10 @@ import numpy.typing as npt
 from annotate_space.folding import Answers, task_of
 from annotate_space.leases import Leases
 from annotate_space.pools import Pool
-from annotate_space.questions import Control, Question
+from annotate_space.questions import Question
 from annotate_space.shards import Flags, Numbers
 from annotate_space.votes import NOWHERE, Person, Standing, code
+from pipeline.core.controls import Control
 from pipeline.core.feedback import Key
 from pipeline.core.schema import TASKS, Task
 
@@ -133,7 +134,7 @@ class Chooser:
         free = (
             self.held(person, found)
             for found in skips
-            if self._has_place(draw, found) and not self._leases.holds(person.index, found)
+            if self._has_place(draw, found) and not self._leases.holds(person.name, found)
         )
         return list(islice(free, max(0, draw.count)))
 
@@ -193,7 +194,9 @@ class Chooser:
                 and found not in draw.person.rows
                 and self._is_free(draw, found)
             ):
-                return self.held(draw.person, found)
+                held = self.held(draw.person, found)
+                if held.question.question_id not in draw.holding:
+                    return held
         return None
 
     def _choose(self, draw: Draw, count: int) -> list[Held]:
@@ -274,13 +277,13 @@ class Chooser:
 
     def _is_free(self, draw: Draw, found: int) -> bool:
         """Whether this person neither has it in any tab nor has an answer to it that stands."""
-        if found in draw.taken or self._leases.holds(draw.person.index, found):
+        if found in draw.taken or self._leases.holds(draw.person.name, found):
             return False
-        return not self._answers.stands(draw.person, found) and self._answers.readable(found)
+        return not self._answers.stands(draw.person, found) and self._answers.can_show(found)
 
     def _has_place(self, draw: Draw, found: int) -> bool:
         """Whether the others who hold it leave a place for one more answer."""
-        others = self._leases.others(draw.person.index, found)
+        others = self._leases.others(draw.person.name, found)
         return others < self._answers.pools[draw.task].places(found >> 4)
 
     def _need(self, pool: Pool, block: int) -> float:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 import numpy as np
 
-from annotate_space.catalog import Catalog
-from annotate_space.places import Places
+from annotate_space.catalog import Catalog, Part
+from annotate_space.places import Places, is_place
 from annotate_space.pools import Pool, pair, pair_number, questions_of
 from annotate_space.questions import Question
+from annotate_space.shards import Flags, Numbers, hash_id
 from annotate_space.votes import (
     NOTHING,
     Answer,
@@ -28,8 +29,8 @@ from pipeline.core.feedback import FeedbackEvent, Key
 from pipeline.core.schema import TASKS, AnnotationSettings, Cell, Task, stable_id
 
 _NO_IDS: Final[tuple[str, ...]] = ()
-_LONGEST_NAME: Final = 700
-"""Characters of a question's id that are looked at: three ids and what is between them."""
+LONGEST_NAME: Final = 700
+"""Characters that a question's id can have: three ids and what is between them."""
 _MOST_PARTS: Final = 10
 
 
@@ -49,6 +50,10 @@ class Answers:
         self.known = EventIds()
         self._places = Places()
         self._waiting: dict[Key, _Waiting] = {}
+        self._unplaced: dict[str, list[Key]] = {}
+        self._unaskable: dict[Task, set[int]] = {}
+        self._broken: Mapping[Part, object] = {}
+        self._unreadable: Flags = np.zeros(0, dtype=np.bool_)
 
     def configure(self, settings: AnnotationSettings, cells: Sequence[Cell]) -> None:
         """Set up what is asked; answers stay."""
@@ -68,6 +73,7 @@ class Answers:
             self._size(self.pools.setdefault(task, Pool(task, 1)))
         for person in self.votes.people:
             person.seen_open = [0] * len(TASKS)
+        self._close_broken(every=True)
         for task, pool in self.pools.items():
             self._count_seen(task, pool)
         for waiting in list(self._waiting.values()):
@@ -87,6 +93,8 @@ class Answers:
         _note_time(person, event)
         key = event.key()
         found = self.resolve(key)
+        if found is None and event.task == "instruction" and self._add_place(event):
+            found = self.resolve(key)
         if found is None:
             self._keep_waiting(person, key, event)
         else:
@@ -127,25 +135,38 @@ class Answers:
         return code(TASKS.index(task), int(pool.first[number]) + within, key.repeat)
 
     def named(self, question_id: str) -> int | None:
-        """The code of a question by its id."""
+        """The code of a question by its id, of one that is asked for the first time only.
+
+        An id that is longer than any of ours, or made of too many parts to be tried, names none.
+        """
         task, _, rest = question_id.partition(":")
-        if task not in TASKS:
+        if task not in TASKS or len(question_id) > LONGEST_NAME or rest.count("|") > _MOST_PARTS:
             return None
-        repeat = rest.endswith(":again")
-        rest = rest.removesuffix(":again")
-        parts = (at for at, sign in enumerate(rest[:_LONGEST_NAME]) if sign == ":")
+        parts = (at for at, sign in enumerate(rest) if sign == ":")
         for at in islice(parts, _MOST_PARTS):  # an id may itself hold the sign between them
-            found = self.resolve(Key("", rest[:at], task, rest[at + 1 :] or None, repeat))
+            found = self.resolve(Key("", rest[:at], task, rest[at + 1 :] or None))
             if found is not None:
                 return found
         return None
 
-    def readable(self, found: int) -> bool:
-        """Whether the texts of a question can be read, as far as is known."""
-        task = task_of(found)
-        if task == "instruction":
-            return True
-        return self.catalog.readable(self.pools[task].subject(found >> 4))
+    def can_show(self, found: int) -> bool:
+        """Whether a question can be shown, as far as is known."""
+        return not self.pools[task_of(found)].closed[found >> 4]
+
+    def note_broken(self) -> None:
+        """Close the questions whose texts cannot be read, open those whose texts can be again."""
+        if self.catalog.broken is not self._broken:
+            self._close_broken()
+
+    def unaskable(self, question: Question) -> None:
+        """Never ask a question again; unless its texts cannot be read now, which may change."""
+        self.note_broken()
+        subject = "|".join(sorted(question.completion_ids)) or None
+        found = self.resolve(Key("", question.sample_id, question.task, subject))
+        if found is not None and self.can_show(found):
+            self._unaskable.setdefault(question.task, set()).add(found >> 4)
+            number = np.array([found >> 4], dtype=np.int32)
+            self._close(self.pools[question.task], number, np.ones(1, dtype=np.bool_))
 
     def question(self, person: Person, found: int, controls: Collection[int]) -> Question:
         """A question as it is shown to a person."""
@@ -183,6 +204,35 @@ class Answers:
         coin = int(stable_id("sides", person.name, sample_id, *sorted(ids)), 16)
         return ids if coin % 2 else ids[::-1]
 
+    def _close_broken(self, *, every: bool = False) -> None:
+        """Bring what is closed to what cannot be read; ``every``: also in pools that are new."""
+        self._broken = self.catalog.broken
+        unreadable = np.zeros(len(self.index), dtype=np.bool_)
+        for part in self._broken:
+            if part.sample is not None:
+                unreadable[part.sample : part.sample + 1] = True
+            elif part.block < len(self.index.blocks):  # else the catalog has more than this knows
+                start, end = self.index.block_first[part.block : part.block + 2].tolist()
+                unreadable[start:end] = True
+        before = np.zeros_like(unreadable)
+        before[: len(self._unreadable)] = self._unreadable
+        self._unreadable = unreadable
+        samples = np.flatnonzero(unreadable | before if every else unreadable != before)
+        for task, pool in self.pools.items():
+            if task != "instruction" and len(samples):
+                questions, counts = pool.about(samples)
+                closed = np.repeat(unreadable[samples], counts)
+                closed |= np.isin(questions, list(self._unaskable.get(task, ())))
+                self._close(pool, questions, closed)
+
+    def _close(self, pool: Pool, questions: Numbers, closed: Flags) -> None:
+        """Close questions or open them again, for everybody who counts them among those seen."""
+        changed = pool.close(questions, closed)
+        number = TASKS.index(pool.task)
+        for question in changed[pool.head[changed] > 0].tolist():
+            change = -1 if pool.closed[question] else 1
+            self._tell_others(None, pool, number, question, change)
+
     def _size(self, pool: Pool) -> None:
         cells = len(self.catalog.cells)
         if pool.task == "instruction":
@@ -196,7 +246,7 @@ class Answers:
     def _count_seen(self, task: Task, pool: Pool) -> None:
         number = TASKS.index(task)
         who, questions = self.votes.seen(number)
-        still = pool.given[questions] < pool.overlap
+        still = (pool.given[questions] < pool.overlap) & ~pool.closed[questions]
         if pool.asked is not None and len(questions):
             still &= pool.asked[pool.subjects(questions)]
         counts = np.bincount(who[still], minlength=len(self.votes.people)).tolist()
@@ -224,20 +274,37 @@ class Answers:
             return -1
         if task != "pairwise":
             return self.index.completion(number, subject)
-        size = int(self.index.first[number + 1] - self.index.first[number])
+        start, end = self.index.first[number : number + 2].tolist()
+        hashes = self.index.completion_hashes[start:end].tolist()
         # An id may itself hold the sign between the two.
         for at in (at for at, sign in enumerate(subject) if sign == "|"):
-            first = self.index.completion(number, subject[:at])
-            second = self.index.completion(number, subject[at + 1 :])
-            if min(first, second) >= 0 and first != second:
-                return pair_number(first, second, size)
+            first, second = hash_id(subject[:at]), hash_id(subject[at + 1 :])
+            if first in hashes and second in hashes and first != second:
+                return pair_number(hashes.index(first), hashes.index(second), len(hashes))
         return -1
+
+    def _add_place(self, event: FeedbackEvent) -> bool:
+        """Know the place of an instruction that is no longer asked for, as its event tells it."""
+        topic, perspective = event.topic, event.perspective
+        if topic is None or perspective is None:
+            return False
+        if self._places.find(event.sample_id) >= 0:
+            return False
+        if not is_place(event.sample_id, topic, perspective):
+            return False
+        self._places.add(event.sample_id, self.catalog.cell_number(topic, perspective))
+        self._size(self._pool("instruction"))
+        for key in self._unplaced.pop(event.sample_id, []):
+            self._settle(self._waiting[key])
+        return True
 
     def _keep_waiting(self, person: Person, key: Key, event: FeedbackEvent) -> None:
         known = self._waiting.get(key)
         if known is None:
             row = self.votes.add(person, event)
             self._waiting[key] = _Waiting(key, row)
+            if key.task == "instruction":
+                self._unplaced.setdefault(key.sample_id, []).append(key)
         else:
             row = known.row
             self.votes.replace(row, event)
@@ -248,6 +315,7 @@ class Answers:
         if found is None:
             return
         del self._waiting[waiting.key]
+        self._unplaced.pop(waiting.key.sample_id, None)
         person = self.votes.who(waiting.row)
         self._place(person, found, waiting.row)
         self._change(person, found, waiting.row, NOTHING)
@@ -305,7 +373,7 @@ class Answers:
             pool.count(question, before, -1)
 
     def _tell_others(
-        self, person: Person, pool: Pool, task: int, question: int, change: int
+        self, person: Person | None, pool: Pool, task: int, question: int, change: int
     ) -> None:
         for row in self.votes.chained(int(pool.head[question])):
             other = self.votes.who(row)

@@ -132,8 +132,9 @@ def hello(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     lead = service.door.is_lead(caller.user)
     try:
         person = service.admit(_who(payload), caller.user)
-    except AskName:
-        return {"ask_name": True, "domain": service.domain, "lead": lead}
+    except AskName as error:
+        told = {"ask_name": True, "domain": service.domain, "lead": lead}
+        return told | ({"problem": str(error)} if _who(payload).get("invite") else {})
     except (NotSignedIn, NotAllowed, InvitationNeeded) as error:
         return failure(error) | {"domain": service.domain, "lead": lead}
     _spend(service, person, caller, "calls")
@@ -170,7 +171,7 @@ def enter(
         # A guest's answers may arrive after they signed in: they are still the guest's.
         person = service.admit(who, None if who else caller.user)
     except AskName as error:
-        raise InvalidInput("This browser did not say who you are.", "Reload the page.") from error
+        raise InvalidInput(error.problem, error.next_step) from error
     _spend(service, person, caller, what, amount)
     return service, person
 
@@ -197,6 +198,7 @@ def next_(opening: Opening, payload: Payload, caller: Caller) -> Reply:
         "items": [for_screen(item) for item in items],
         "progress": service.progress(person),
         "skipped": service.board.skipped(person.annotator),
+        "guidelines_version": service.project.annotation.guidelines_version(),
     }
 
 
@@ -263,6 +265,7 @@ def _told(service: AnnotateService, person: Person, receipt: Receipt) -> Reply:
         "wrote": receipt.wrote,
         "saved": service.saved(person, receipt.received),
         "progress": service.progress(person),
+        "guidelines_version": service.project.annotation.guidelines_version(),
         **_standing(service),
     }
 

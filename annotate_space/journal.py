@@ -130,22 +130,23 @@ class Journal:
         with self._draining, _disk(self._folder):
             self._require_open()
             for log in self._snapshot():
+                # Before looking: the current log may get its last events at any moment.
+                finished = log is not self._current
                 while log.state.done < log.end:
                     if batch := self._batch(log):
                         return batch
                     log.mark(0)  # nothing readable in it; its file was kept when it was taken over
-                if log is not self._current:
+                if finished:
                     self._drop(log)
         return None
 
-    def rename(self, batch: Batch) -> Batch | None:
-        """The same batch under another name, because there is another file of that name."""
+    def rename(self, batch: Batch) -> None:
+        """Give the batch another name, because there is another file of that name."""
         with self._draining, _disk(self._folder):
             self._require_open()
             for log in self._snapshot():
                 if log.name == batch.log:
                     log.release_claim()
-        return self.pending()
 
     def mark(self, batch: Batch) -> None:
         """Remember that ``batch`` is in the dataset."""

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from pydantic import ValidationError
 
+from annotate_space.board import Board
+from annotate_space.questions import CellTotals, Question, Totals
 from annotate_space.recent import Recent
+from annotate_space.sync import Syncer
 from pipeline.core import controls, invitations, layout
-from pipeline.core.errors import Conflict, FileMissing, InvalidInput
+from pipeline.core.changing import read_file
+from pipeline.core.errors import Conflict, InvalidInput
 from pipeline.core.feedback import timestamp
 from pipeline.core.invitations import Invitation, Invitations, parse_duration
 from pipeline.core.projects import is_folder
 from pipeline.core.schema import AccessSettings, AnnotationSettings, Project, Task
-from pipeline.core.store import ABSENT, Store
+from pipeline.core.store import Store
 from pipeline.web.markup import to_html
 
 COMMITS_AN_HOUR: Final = 128
@@ -30,6 +34,8 @@ _MOST_PEOPLE: Final = 500
 _MOST_INVITATIONS: Final = 300
 _MOST_TROUBLES: Final = 20
 _MOST_FLAGGED: Final = 20
+
+_LONGER: Final = timedelta(days=30)
 
 _ANNOTATION: Final = (
     "tasks",
@@ -44,130 +50,6 @@ _ANNOTATION: Final = (
     "show_models",
 )
 _ACCESS: Final = ("annotate", "people", "leads", "pseudonyms")
-
-
-class TaskTotals(Protocol):
-    """What was given of what is wanted, for one task."""
-
-    @property
-    def wanted(self) -> int:
-        """Votes wanted in all."""
-
-    @property
-    def given(self) -> int:
-        """Votes that count towards it."""
-
-    @property
-    def answered(self) -> int:
-        """All votes."""
-
-    @property
-    def complete(self) -> int:
-        """Questions with as many votes as wanted."""
-
-    @property
-    def questions(self) -> int:
-        """All questions."""
-
-
-class OneCell(Protocol):
-    """What was given of what is wanted, for one topic seen from one perspective."""
-
-    @property
-    def topic(self) -> str:
-        """Of the seed."""
-
-    @property
-    def perspective(self) -> str:
-        """Of the seed."""
-
-    @property
-    def wanted(self) -> int:
-        """Votes wanted in all."""
-
-    @property
-    def given(self) -> int:
-        """Votes that count towards it."""
-
-
-class OnePerson(Protocol):
-    """What one annotator did."""
-
-    @property
-    def annotator(self) -> str:
-        """As in the dataset."""
-
-    @property
-    def answered(self) -> Mapping[Task, int]:
-        """Votes, by task."""
-
-    @property
-    def skipped(self) -> int:
-        """Questions."""
-
-    @property
-    def flagged(self) -> int:
-        """Questions."""
-
-    @property
-    def first_at(self) -> str | None:
-        """When they began, ISO 8601."""
-
-    @property
-    def last_at(self) -> str | None:
-        """When they were last seen to do something, ISO 8601."""
-
-
-class OneLease(Protocol):
-    """Questions that one tab of one person holds."""
-
-    @property
-    def annotator(self) -> str:
-        """As in the dataset."""
-
-    @property
-    def questions(self) -> int:
-        """How many."""
-
-    @property
-    def until(self) -> float:
-        """Seconds of the wall clock."""
-
-
-class BoardFigures(Protocol):
-    """What is answered, and who holds what."""
-
-    def totals(self) -> Mapping[Task, TaskTotals]:
-        """By task."""
-
-    def by_cell(self) -> Sequence[OneCell]:
-        """By cell."""
-
-    def by_person(self) -> Sequence[OnePerson]:
-        """By person."""
-
-    def leases(self) -> Sequence[OneLease]:
-        """Who holds what now."""
-
-
-class SyncFigures(Protocol):
-    """How answers get into the dataset."""
-
-    @property
-    def saved_at(self) -> str | None:
-        """When some last did."""
-
-    @property
-    def trouble(self) -> str | None:
-        """Why they do not now."""
-
-    @property
-    def waiting(self) -> int:
-        """How many are on their way."""
-
-    @property
-    def commits_in_last_hour(self) -> int:
-        """As far as this server knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +67,8 @@ class Sources:
     project: str
     domain: str
     place: str
-    board: BoardFigures
-    syncer: SyncFigures
+    board: Board
+    syncer: Syncer
     recent: Recent
     invitations: Invitations
     troubles: Sequence[str] = ()
@@ -241,6 +123,8 @@ def invite(
 ) -> dict[str, Any]:
     """Make an invitation of ``name`` and ``expires``; the token is told this once.
 
+    ``made_by`` is kept in the dataset: see ``Door.annotator``.
+
     Raises:
         InvalidInput: The name or the time cannot be used.
     """
@@ -264,6 +148,16 @@ def revoke(store: Store, payload: Mapping[str, Any]) -> dict[str, Any]:
     return {"invitation": _invitation(gone, datetime.now(UTC))}
 
 
+def extend(store: Store, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Let the link of the invitation ``id`` be good for another 30 days.
+
+    Raises:
+        InvalidInput: There is no such invitation, or it was taken back.
+    """
+    longer = invitations.extend(store, _text(payload, "id"), _LONGER)
+    return {"invitation": _invitation(longer, datetime.now(UTC))}
+
+
 def configure(store: Store, payload: Mapping[str, Any]) -> dict[str, Any]:
     """Tell or change the settings that may change while people annotate.
 
@@ -277,7 +171,7 @@ def configure(store: Store, payload: Mapping[str, Any]) -> dict[str, Any]:
     """
     if "preview" in payload:
         return {"html": to_html(_text(payload, "preview")[:50_000])}
-    project, etag = _read(store)
+    project, etag = read_file(store, Project, layout.PROJECT)
     told = {"settings": _settings(project), "etag": etag}
     if "fields" not in payload:
         return told
@@ -296,34 +190,19 @@ def configure(store: Store, payload: Mapping[str, Any]) -> dict[str, Any]:
             expect={layout.PROJECT: etag},
         )
     except Conflict:
-        project, etag = _read(store)
+        project, etag = read_file(store, Project, layout.PROJECT)
         return {"conflict": {"settings": _settings(project), "etag": etag}}
-    project, etag = _read(store)
+    project, etag = read_file(store, Project, layout.PROJECT)
     return {"saved": True, "settings": _settings(project), "etag": etag}
 
 
-class AskedQuestion(Protocol):
-    """A question as it was shown to somebody."""
-
-    @property
-    def task(self) -> Task:
-        """What was asked."""
-
-    @property
-    def sample_id(self) -> str:
-        """On what."""
-
-    @property
-    def completion_ids(self) -> tuple[str, ...]:
-        """As shown: one, or left and right."""
-
-
 def control(
-    store: Store, question: AskedQuestion, payload: Mapping[str, Any], *, made_by: str
+    store: Store, question: Question, payload: Mapping[str, Any], *, made_by: str
 ) -> dict[str, Any]:
     """Make ``question`` a control with the answer in ``payload``, or with ``remove`` none any more.
 
     The answer is given as it was on the screen: ``left`` is the completion shown left.
+    ``made_by`` is kept in the dataset: see ``Door.annotator``.
 
     Raises:
         InvalidInput: The task has no one right answer, or the answer is none of its answers.
@@ -356,7 +235,7 @@ def _text(payload: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _task(task: Task, one: TaskTotals) -> dict[str, Any]:
+def _task(task: Task, one: Totals) -> dict[str, Any]:
     return {
         "task": task,
         "wanted": one.wanted,
@@ -367,7 +246,7 @@ def _task(task: Task, one: TaskTotals) -> dict[str, Any]:
     }
 
 
-def _cells(cells: Sequence[OneCell]) -> dict[str, Any]:
+def _cells(cells: Sequence[CellTotals]) -> dict[str, Any]:
     """The grid, a row for each topic: ``[given, wanted]`` or null where there is no such cell."""
     perspectives = list(dict.fromkeys(cell.perspective for cell in cells))
     topics = list(dict.fromkeys(cell.topic for cell in cells))
@@ -393,7 +272,7 @@ def _cells(cells: Sequence[OneCell]) -> dict[str, Any]:
     }
 
 
-def _people(board: BoardFigures, recent: Recent) -> dict[str, Any]:
+def _people(board: Board, recent: Recent) -> dict[str, Any]:
     holds: dict[str, int] = {}
     until: dict[str, float] = {}
     for lease in board.leases():
@@ -426,14 +305,14 @@ def _people(board: BoardFigures, recent: Recent) -> dict[str, Any]:
             "first_at": None,
             "last_at": None,
         }
-        for name in holds
-        if name not in known
+        for name in [name for name in holds if name not in known][:_MOST_PEOPLE]
     ]
     for person in [*begun, *shown]:
         name = str(person["annotator"])
         person["holds"] = holds.get(name, 0)
         person["until"] = _moment(until[name]) if name in until else None
-    return {"shown": [*begun, *shown], "left_out": max(0, len(everyone) - _MOST_PEOPLE)}
+    left_out = len(known | holds.keys()) - len(begun) - len(shown)
+    return {"shown": [*begun, *shown], "left_out": left_out}
 
 
 def _moment(seconds: float) -> str:
@@ -462,14 +341,6 @@ def _invitation(one: Invitation, now: datetime) -> dict[str, Any]:
         "made_by": one.made_by,
         "state": state,
     }
-
-
-def _read(store: Store) -> tuple[Project, str | None]:
-    try:
-        content = store.read(layout.PROJECT)
-    except FileMissing:
-        return Project(), ABSENT
-    return Project.from_json(content.data), content.etag
 
 
 def _settings(project: Project) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""How fast one person may ask and answer: far above what a person does, below what a fault does."""
+"""How fast one person may ask and answer: far above what a person does, below what a fault does.
+
+A guest can be somebody new at every request, so where they come from has a limit too.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final, Literal, TypeAlias
 
 from pipeline.core.errors import SeedbedError
 
@@ -28,6 +32,8 @@ RATES: Final[dict[What, Rate]] = {
     "questions": Rate(10, 120),
     "calls": Rate(10, 100),
 }
+PEOPLE_AT_AN_ADDRESS: Final = 40
+"""A classroom or an office is often one address."""
 _MOST_KEPT: Final = 20_000
 
 
@@ -52,8 +58,11 @@ class _Bucket:
     at: float
 
 
+_Buckets: TypeAlias = OrderedDict[tuple[str, What], _Bucket]
+
+
 class Limits:
-    """Token buckets, one for each person and kind of thing; thread safe.
+    """Token buckets, one for each person and kind of thing, and one for each address; thread safe.
 
     Whoever was not seen for longest is forgotten first, which gives them a full bucket again.
     """
@@ -61,12 +70,17 @@ class Limits:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._guard = threading.Lock()
-        self._buckets: OrderedDict[tuple[str, What], _Bucket] = OrderedDict()
+        self._buckets: _Buckets = OrderedDict()
+        self._addresses: _Buckets = OrderedDict()  # apart, so that invented names push none out
 
-    def spend(self, annotator: str, what: What, amount: int = 1) -> None:
+    def spend(
+        self, annotator: str, what: What, amount: int = 1, address: str | None = None
+    ) -> None:
         """Take ``amount``, or nothing.
 
         An amount above the burst is let through when the bucket is full: it could never pass.
+        ``address`` is where a guest comes from, whose name alone means little; it has room for
+        ``PEOPLE_AT_AN_ADDRESS``.
 
         Raises:
             TooFast: Not so soon.
@@ -75,13 +89,36 @@ class Limits:
         wanted = max(0, min(amount, rate.burst))
         with self._guard:
             now = self._clock()
-            bucket = self._buckets.setdefault((annotator, what), _Bucket(rate.burst, now))
-            self._buckets.move_to_end((annotator, what))
-            passed = max(0.0, now - bucket.at)
-            bucket.left = min(rate.burst, bucket.left + passed * rate.per_second)
-            bucket.at = now
-            while len(self._buckets) > _MOST_KEPT:
-                self._buckets.popitem(last=False)
-            if bucket.left < wanted:
-                raise TooFast((wanted - bucket.left) / rate.per_second)
-            bucket.left -= wanted
+            asked = [(_bucket(self._buckets, (annotator, what), rate, now), rate)]
+            if address is not None:
+                many = PEOPLE_AT_AN_ADDRESS
+                wide = Rate(rate.per_second * many, rate.burst * many)
+                key = (_network(address), what)
+                asked.append((_bucket(self._addresses, key, wide, now), wide))
+            wait = max((wanted - bucket.left) / each.per_second for bucket, each in asked)
+            if wait > 0:
+                raise TooFast(wait)
+            for bucket, _ in asked:
+                bucket.left -= wanted
+
+
+def _bucket(buckets: _Buckets, key: tuple[str, What], rate: Rate, now: float) -> _Bucket:
+    """The bucket of ``key``, filled for the time that has passed."""
+    bucket = buckets.setdefault(key, _Bucket(rate.burst, now))
+    buckets.move_to_end(key)
+    bucket.left = min(rate.burst, bucket.left + max(0.0, now - bucket.at) * rate.per_second)
+    bucket.at = now
+    while len(buckets) > _MOST_KEPT:
+        buckets.popitem(last=False)
+    return bucket
+
+
+def _network(address: str) -> str:
+    """What one customer of a provider has: of the newer kind of address, a whole network."""
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return address[:64]
+    if isinstance(known, IPv4Address):
+        return str(known)
+    return str(known.ipv4_mapped or IPv6Address(int(known) >> 64 << 64))

@@ -13,6 +13,8 @@ from typing import Final, Self
 
 from filelock import FileLock
 
+from pipeline.core.disk import replace_durably, sync_folder
+
 LOG: Final = ".jsonl"
 STATE: Final = ".synced"
 LOCK: Final = ".lock"
@@ -65,7 +67,7 @@ class Log:
         """An empty log."""
         lock = _lock(folder, name, patience=10)
         handle = os.open(_of(folder, name, LOG), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        _sync_folder(folder)
+        sync_folder(folder)
         return cls(folder, name, lock, handle)
 
     @classmethod
@@ -173,12 +175,7 @@ class Log:
         with self._use:
             self._be_there()
             path = _of(self._folder, self.name, STATE)
-            draft = path.with_suffix(".draft")
-            with draft.open("w") as file:
-                json.dump(asdict(state), file)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
+            replace_durably(path, json.dumps(asdict(state)).encode())
             self.state = state
 
     def _be_there(self) -> None:
@@ -194,7 +191,7 @@ class Log:
             piece = _read_all(self._handle, start, min(start + _PIECE, self.end))
             _write_all(handle, piece, start)
         os.fsync(handle)
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
         os.close(self._handle)
         self._lock.release()
         self._handle, self._lock = handle, lock
@@ -247,11 +244,3 @@ def _read_all(handle: int, start: int, end: int) -> bytes:
         pieces.append(piece)
         start += len(piece)
     return b"".join(pieces)
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

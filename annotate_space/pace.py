@@ -17,7 +17,7 @@ _UNCOUNTED: Final = 5
 
 
 class Pace:
-    """Spreads commits over the hour.
+    """Spreads commits over the hour. One thread commits, any may ask.
 
     Each writer takes at most as many commits an hour as all writers together leave free. So one
     alone takes half of the quota, two take a third each, and however many there are, all get the
@@ -32,13 +32,14 @@ class Pace:
     def __init__(self, interval: float, quota: int | None = QUOTA) -> None:
         self.interval = interval
         self._quota = math.inf if quota is None else quota
-        self._own: list[float] = []
+        # Replaced and never changed: the lead's view counts while a commit is noted.
+        self._own: tuple[float, ...] = ()
         self._others = 0
         self._told_at = -math.inf
 
     def committed(self, at: float) -> None:
         """Note a commit of ours, at a time in seconds of a clock that never goes back."""
-        self._own.append(at)
+        self._own = (*self._own[bisect_right(self._own, at - HOUR) :], at)
 
     def told(self, total: int, at: float) -> None:
         """Take in how many commits all writers made in the hour before ``at``, ours included."""
@@ -78,5 +79,5 @@ class Pace:
         return max(min(self.interval, CATCH_UP) if backlog else self.interval, stretched)
 
     def _mine(self, at: float) -> int:
-        del self._own[: bisect_right(self._own, at - HOUR)]
-        return len(self._own)
+        own = self._own
+        return len(own) - bisect_right(own, at - HOUR)

@@ -10,12 +10,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-import os
 import re
 import secrets
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from filelock import FileLock, Timeout
 
 from pipeline.core import hub as hub_client
+from pipeline.core.disk import replace_durably
 from pipeline.core.errors import (
     InvitationNeeded,
     NotAllowed,
@@ -45,6 +45,7 @@ _KEY: Final = re.compile(r"[0-9a-f]{32}")
 _TOKEN: Final = re.compile(r"hf_[A-Za-z0-9_]{8,200}")
 _REMEMBERED: Final = 300.0
 _ASK_AGAIN: Final = 20.0
+_UNKNOWN_A_SECOND: Final = 5
 _MOST_REMEMBERED: Final = 2_000
 _SECRET_BYTES: Final = 32
 _GUEST_DIGITS: Final = 16
@@ -140,7 +141,7 @@ class Door:
         """
         user = user if self._settings.on_space else None
         if user is not None and self._welcome(user):
-            return Person(self._id(user.name), user.name, "hub")
+            return Person(self.annotator(user), user.name, "hub")
         problem: InvitationNeeded | None = None
         if token := who.get("invite"):
             try:
@@ -151,11 +152,21 @@ class Door:
             return self._guest(who.get("guest"), problem)
         raise problem or self._refusal(user)
 
+    def annotator(self, user: HubUser | None) -> str:
+        """Who somebody signed in is in the dataset, also in what they make as a lead.
+
+        Off a Space it is the owner; on one, nobody who is not signed in has a name: empty.
+        """
+        if not self._settings.on_space:
+            return "owner"
+        return "" if user is None else self._id(user.name)
+
     def is_lead(self, user: HubUser | None) -> bool:
         """Tell whether the lead's view is for them.
 
         It is for whoever runs this machine, the dataset's owner, the leads that the project names,
-        and those who may write to the dataset with their own token.
+        and those of whom the Hub says that they may write to the dataset: what they do here is
+        done with the owner's token.
         """
         if not self._settings.on_space:
             return True
@@ -235,11 +246,11 @@ class Door:
             return known
         store = HubStore(self._store.name, token=user.token, hub=self._settings.hub)
         try:
-            may = store.can_write()
+            may = store.surely_writes()
         except NotSignedIn:
             may = False  # their sign-in has run out
         except SeedbedError as error:
-            _log.warning("Whether %s may write cannot be asked: %s", user.name, error)
+            _log.warning("Whether somebody may write cannot be asked: %s", error)
             self._writers.put(user.name, False, _ASK_AGAIN)
             return False
         self._writers.put(user.name, may, _REMEMBERED)
@@ -256,7 +267,10 @@ class Tokens:
 
     def __init__(self, hub: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._hub = hub
+        self._clock = clock
         self._known: _Memory[HubUser | Literal["nobody"]] = _Memory(clock)
+        self._guard = threading.Lock()
+        self._asked: deque[float] = deque(maxlen=_UNKNOWN_A_SECOND)
 
     def user(self, token: str) -> HubUser | None:
         """The user of ``token``; None if the Hub does not accept it.
@@ -269,9 +283,21 @@ class Tokens:
         digest = hashlib.sha256(token.encode()).hexdigest()
         found = self._known.get(digest)
         if found is None:
+            self._take_turn()
             found = _whoami(token, self._hub) or "nobody"
             self._known.put(digest, found, _REMEMBERED)
         return None if found == "nobody" else replace(found, token=token)
+
+    def _take_turn(self) -> None:
+        """Keep invented tokens from spending what the Hub lets this Space ask."""
+        with self._guard:
+            now = self._clock()
+            if len(self._asked) == _UNKNOWN_A_SECOND and now - self._asked[0] < 1:
+                raise StoreUnavailable(
+                    "More people with a token came at once than can be looked up.",
+                    "Try again in a few seconds; nothing is lost.",
+                )
+            self._asked.append(now)
 
 
 def token_in(headers: Mapping[str, str]) -> str | None:
@@ -287,26 +313,28 @@ def user_of_profile(profile: Mapping[str, Any], token: str | None) -> HubUser:
     """Somebody signed in on the page, from the profile that the Hub gave to the Space."""
     orgs = profile.get("orgs")
     named = [org for org in orgs if isinstance(org, Mapping)] if isinstance(orgs, list) else []
-    names = (org.get("preferred_username") or org.get("name") for org in named)
+    # Never its "name": that is what anybody may write above an organisation of their own.
+    names = (org.get("preferred_username") for org in named)
     return HubUser(
         str(profile["preferred_username"]), tuple(str(name) for name in names if name), token
     )
 
 
 def secret_of(settings: Settings, store: Store) -> bytes:
-    """What the Space signs with and makes pseudonyms of.
+    """What the Space signs with and makes pseudonyms of, another for each project.
 
-    The one that is configured; else on the Hub one that whoever has the project's token can make
-    again, which changes when the token does; else one among the working files.
+    It is made of the one that is configured; else on the Hub of the project's token, so that
+    whoever has that can make it again, and it changes when the token does; else it is one among the
+    working files, which stays with the project wherever its folder is moved.
 
     Raises:
         StoreUnavailable: The disk refuses.
     """
-    if settings.secret:
-        return settings.secret.encode()
-    if settings.hf_token and not is_folder(settings.project):
-        label = f"seedbed:{store.name}".encode()
-        return hmac.new(settings.hf_token.encode(), label, hashlib.sha256).digest()
+    local = is_folder(settings.project)
+    if shared := settings.secret or ("" if local else settings.hf_token):
+        # However a folder's path is written, it is the same folder.
+        name = str(Path(store.name).expanduser().resolve()) if local else store.name
+        return hmac.digest(shared.encode(), f"seedbed:{name}".encode(), hashlib.sha256)
     path = work_folder(store, settings) / "secret"
     try:
         return _read_secret(path) or _make_secret(path)
@@ -363,11 +391,5 @@ def _make_secret(path: Path) -> bytes:
         if made := _read_secret(path):
             return made
         data = secrets.token_bytes(_SECRET_BYTES)
-        draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        replace_durably(path, data, mode=0o600)
         return data

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
 from annotate_space.shards import Flags, Numbers
 from pipeline.core.feedback import instruction_slot
+
+_MOST: Final = 100
+"""Instructions that a project can ask for in each cell."""
+
+
+def is_place(place: str, topic: str, perspective: str) -> bool:
+    """Whether a place is one of this cell."""
+    return any(place == instruction_slot(topic, perspective, number) for number in range(_MOST))
 
 
 @dataclass(slots=True)
@@ -26,11 +35,15 @@ class Places:
         for cell, topic, perspective in cells:
             for number in range(each):
                 place = instruction_slot(topic, perspective, number)
-                at = self._numbers.setdefault(place, len(self.ids))
-                if at == len(self.ids):
-                    self.ids.append(place)
-                    self.cells.append(cell)
-                self._wanted[at] = None
+                self._wanted[self.add(place, cell)] = None
+
+    def add(self, place: str, cell: int) -> int:
+        """The number of a place, which may be new: it is not asked for then."""
+        at = self._numbers.setdefault(place, len(self.ids))
+        if at == len(self.ids):
+            self.ids.append(place)
+            self.cells.append(cell)
+        return at
 
     def find(self, place: str) -> int:
         """The number of a place, -1 if there is none."""

@@ -31,6 +31,10 @@ _MIDDLE, _REACH = 3.0, 2.0
 """The judge rates from 1 to 5."""
 
 
+def _no_marks() -> Flags:
+    return np.zeros(0, dtype=np.bool_)
+
+
 def _no_tallies() -> Tallies:
     return np.zeros(0, dtype=np.uint32)
 
@@ -49,6 +53,7 @@ class Pool:
         total: Sum of what they say.
         squares: Sum of its squares.
         head: The newest row about each question, as ``Votes.place`` returned it.
+        closed: Which questions cannot be shown.
         hot: Questions with some votes but not all, newest last.
     """
 
@@ -62,6 +67,7 @@ class Pool:
     total: Tallies = field(default_factory=_no_tallies)
     squares: Tallies = field(default_factory=_no_tallies)
     head: Tallies = field(default_factory=_no_tallies)
+    closed: Flags = field(default_factory=_no_marks)
     hot: dict[int, None] = field(default_factory=dict)
     questions: int = 0
     complete: int = 0
@@ -71,14 +77,16 @@ class Pool:
     cell_counted: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     _remaining: Numbers | None = None
     _reopened: list[int] = field(default_factory=list)
+    _missed: int = 0
+    """Questions that are closed and want more votes."""
 
     def __len__(self) -> int:
         return len(self.given)
 
     @property
     def open(self) -> int:
-        """Questions that want more votes."""
-        return self.questions - self.complete
+        """Questions that want more votes and can be shown."""
+        return self.questions - self.complete - self._missed
 
     def resize(
         self, counts: Numbers, cell: Numbers, cells: int, overlap: int, asked: Flags | None = None
@@ -98,6 +106,9 @@ class Pool:
                 known = getattr(self, name)
                 larger[: len(known)] = known
                 setattr(self, name, larger)
+            self.closed = np.concatenate(
+                [self.closed, np.zeros(int(self.first[-1]) - len(self.closed), dtype=np.bool_)]
+            )
         wanted = counts if asked is None else np.where(asked, counts, 0)
         self.questions = int(wanted.sum())
         self.cell_questions = np.bincount(cell, wanted, minlength=cells).astype(np.int64)
@@ -112,8 +123,36 @@ class Pool:
         self.cell_counted = np.bincount(where, counted, minlength=cells).astype(np.int64)
         started = voted[counted < overlap][:MOST_HOT]
         self.hot = dict.fromkeys(started.tolist())
+        closed = np.flatnonzero(self.closed & (self.given < overlap))
+        if asked is not None:
+            closed = closed[asked[self.subjects(closed)]]
+        self._missed = len(closed)
         self._remaining = None
         self._reopened.clear()
+
+    def close(self, questions: Numbers, closed: Flags) -> Numbers:
+        """Say of each question whether it cannot be shown: it is not open then whatever its votes.
+
+        Returns:
+            Those that are no longer open, or are open again.
+        """
+        differ = self.closed[questions] != closed
+        questions, closed = questions[differ], closed[differ]
+        self.closed[questions] = closed
+        wanted = self.given[questions] < self.overlap
+        if self.asked is not None:
+            wanted &= self.asked[self.subjects(questions)]
+        questions, closed = questions[wanted], closed[wanted]
+        self._missed += int(closed.sum()) - int((~closed).sum())
+        self._reopened.extend(questions[~closed].tolist())
+        return questions
+
+    def about(self, subjects: npt.NDArray[np.integer]) -> tuple[Numbers, Numbers]:
+        """The questions about some subjects, and how many there are about each."""
+        counts = self.first[subjects + 1] - self.first[subjects]
+        starts = np.cumsum(counts) - counts
+        within = np.arange(int(counts.sum())) - np.repeat(starts, counts)
+        return (np.repeat(self.first[subjects], counts) + within).astype(np.int32), counts
 
     def subjects(self, questions: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
         """The subject of each question."""
@@ -129,8 +168,9 @@ class Pool:
         return self.asked is None or bool(self.asked[self.subject(question)])
 
     def is_open(self, question: int) -> bool:
-        """Whether it wants more votes."""
-        return bool(self.given[question] < self.overlap) and self.is_asked(question)
+        """Whether it wants more votes and can be shown."""
+        wanted = self.given[question] < self.overlap and not self.closed[question]
+        return bool(wanted) and self.is_asked(question)
 
     def places(self, question: int) -> int:
         """How many votes it wants yet."""
@@ -150,7 +190,10 @@ class Pool:
         gained = min(after, self.overlap) - min(before, self.overlap)
         self.counted += gained
         self.cell_counted[self.cell[self.subject(question)]] += gained
-        self.complete += (after >= self.overlap) - (before >= self.overlap)
+        completed = (after >= self.overlap) - (before >= self.overlap)
+        self.complete += completed
+        if self.closed[question]:
+            self._missed -= completed
         if after < self.overlap <= before:
             self._reopened.append(question)
         self._note(question, after)
@@ -158,14 +201,14 @@ class Pool:
     def remaining(self) -> Numbers:
         """Every open question. What was found last time is looked through, not all again."""
         if self._remaining is None:
-            found = np.flatnonzero(self.given < self.overlap).astype(np.int32)
+            found = np.flatnonzero((self.given < self.overlap) & ~self.closed).astype(np.int32)
             if self.asked is not None:
                 found = found[self.asked[self.subjects(found)]]
         else:
             found = self._remaining
             if self._reopened:
                 found = np.union1d(found, np.array(self._reopened, dtype=np.int32))
-            found = found[self.given[found] < self.overlap]
+            found = found[(self.given[found] < self.overlap) & ~self.closed[found]]
         self._reopened.clear()
         self._remaining = found
         return found
@@ -173,7 +216,8 @@ class Pool:
     def between(self, start: int, end: int) -> Numbers:
         """The open questions about subjects from ``start`` to before ``end``."""
         low, high = int(self.first[start]), int(self.first[end])
-        found = np.flatnonzero(self.given[low:high] < self.overlap) + low
+        wanted = (self.given[low:high] < self.overlap) & ~self.closed[low:high]
+        found = np.flatnonzero(wanted) + low
         return found.astype(np.int32)
 
     def need(self, questions: Numbers, index: Index, seed: int) -> Scores:

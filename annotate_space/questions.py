@@ -2,27 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from pipeline.core.schema import Task
-
-
-class Control(Protocol):
-    """A question whose answer is known."""
-
-    @property
-    def task(self) -> Task:
-        """What is asked."""
-
-    @property
-    def sample_id(self) -> str:
-        """About which sample."""
-
-    @property
-    def completion_ids(self) -> Sequence[str]:
-        """And which of its completions, in any order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -417,12 +417,13 @@ class AnnotateService:
         self._remember(events)
 
     def _remember(self, events: Sequence[FeedbackEvent]) -> None:
+        for event in events:
+            self._count(event)
+        # Enough to take an answer back; texts would fill the memory.
+        slim = {"text": None, "comment": None, "option": None}
+        kept = {event.event_id: event.model_copy(update=slim) for event in events}
         with self._guard:
-            for event in events:
-                self._count(event)
-                # Enough to take it back; texts would fill the memory.
-                slim = {"text": None, "comment": None, "option": None}
-                self._events[event.event_id] = event.model_copy(update=slim)
+            self._events.update(kept)
             while len(self._events) > _REMEMBERED:
                 self._events.popitem(last=False)
 

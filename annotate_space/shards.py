@@ -24,6 +24,17 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 MAX_ID: Final = 200
 """Characters of an id that a feedback event can name."""
 
+_ODD: Final = (
+    pa.ArrowException,
+    OSError,
+    AttributeError,
+    IndexError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
+"""What is raised for a file that another tool wrote: names that come twice, types of any kind."""
+
 _REQUIRED: Final = frozenset(
     name for name, field in Sample.model_fields.items() if field.is_required()
 )
@@ -94,7 +105,8 @@ def read_rows(path: Path) -> ShardRows:
     """Read a shard's ids, cells and ratings; texts are not read.
 
     Raises:
-        InvalidInput: The file is not parquet, or lacks a column that every sample has.
+        InvalidInput: The file is not parquet, lacks a column that every sample has, or is built
+            in a way that cannot be read as samples.
     """
     try:
         with open_parquet(path) as file:
@@ -110,8 +122,8 @@ def read_rows(path: Path) -> ShardRows:
             lengths = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
             table = file.read(columns=wanted + inner, use_threads=False)
         return _rows(table, lengths)
-    except (pa.ArrowException, OSError) as error:
-        why = " ".join(str(error).split()).rstrip(".")
+    except _ODD as error:
+        why = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise InvalidInput(f"{path} cannot be read: {why}.", "Restore or remove it.") from error
 
 

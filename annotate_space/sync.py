@@ -18,8 +18,6 @@ from pipeline.core.store_folder import FolderStore
 
 _log = logging.getLogger(__name__)
 
-FOLDER_INTERVAL: Final = 1.0
-"""Seconds between commits to a folder, where nobody counts them."""
 STOP_SECONDS: Final = 20.0
 """A Space that is told to end is killed half a minute later."""
 _GATHER: Final = 5.0
@@ -40,7 +38,6 @@ class Syncer:
     Attributes:
         saved_at: When the last commit succeeded, ISO 8601, or None.
         trouble: Why nothing gets into the dataset now, or None.
-        last_error: The last failure, also if it is overcome.
     """
 
     def __init__(
@@ -62,7 +59,6 @@ class Syncer:
         self._not_before = clock()
         self.saved_at: str | None = None
         self.trouble: str | None = None
-        self.last_error: str | None = None
         self._stopping = threading.Event()
         self._committing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="feedback-sync", daemon=True)
@@ -201,7 +197,7 @@ class Syncer:
         return max(self._not_before, self._last + self._pace.wait(self._clock(), backlog=backlog))
 
     def _note(self, error: Exception) -> None:
-        self.trouble = self.last_error = str(error)
+        self.trouble = str(error)
         self._failures += 1
         if isinstance(error, RateLimited):
             self._pace.forget_count()

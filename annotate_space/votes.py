@@ -67,7 +67,7 @@ class Person:
     """What one annotator did.
 
     Attributes:
-        index: Their number.
+        index: Their number; -1 before their first event.
         seed: Decides their own order of questions.
         rows: The row of each question they have an event for, by ``code``.
         skips: Codes of what they skipped.
@@ -110,6 +110,11 @@ class Person:
             self.skipped[task] += change
 
 
+def visitor_named(name: str) -> Person:
+    """Somebody who did nothing yet."""
+    return Person(-1, name, int(stable_id("order", name), 16))
+
+
 def code(task: int, question: int, repeat: bool = False) -> int:
     """One number for a question of a task."""
     return question << 4 | task << 1 | repeat
@@ -138,10 +143,16 @@ class Votes:
         """The annotator with this name, who may be new."""
         found = self._by_name.get(name)
         if found is None:
-            found = Person(len(self.people), name, int(stable_id("order", name), 16))
-            self._by_name[name] = found
-            self.people.append(found)
+            found = visitor_named(name)
+            self.welcome(found)
         return found
+
+    def welcome(self, visitor: Person | None) -> None:
+        """Count somebody among the annotators whom it did not know."""
+        if visitor is not None and visitor.name not in self._by_name:
+            visitor.index = len(self.people)
+            self._by_name[visitor.name] = visitor
+            self.people.append(visitor)
 
     def known(self, name: str) -> Person | None:
         """The annotator with this name, if there is one."""

@@ -6,12 +6,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Final
 
 from pipeline.core import layout
 from pipeline.core.errors import SeedbedError
 from pipeline.core.feedback import Parsed, parse
+from pipeline.core.projects import feedback_files
 from pipeline.core.store import Store
 
 _log = logging.getLogger(__name__)
@@ -19,6 +19,8 @@ _log = logging.getLogger(__name__)
 _TOGETHER: Final = 1_000
 _AT_MOST_EVERY: Final = 3.0
 _LONGEST_PAUSE: Final = 300.0
+_PATIENCE: Final = 1.0
+"""Seconds that somebody waits for a look that is under way; an outage can make it very long."""
 
 
 class Inbox:
@@ -55,9 +57,7 @@ class Inbox:
             self._read.add(path)
 
     def _all(self) -> Iterator[Parsed]:
-        root = self._store.checkout(layout.FEEDBACK)
-        for file in sorted((root / layout.FEEDBACK).rglob("*.jsonl")):
-            path = file.relative_to(root).as_posix()
+        for path, file in feedback_files(self._store):
             if path not in self._read:
                 yield from parse(file.read_bytes(), path)
                 self._read.add(path)
@@ -103,12 +103,14 @@ class Watcher:
         self._thread.start()
 
     def look(self) -> None:
-        """Look now, unless somebody did a few seconds ago.
+        """Look now, unless somebody did a few seconds ago or is still at it after a moment.
 
         Raises:
             SeedbedError: The project cannot be read now.
         """
-        with self._looking:
+        if not self._looking.acquire(timeout=_PATIENCE):
+            return  # else an outage would hold every thread that serves a request
+        try:
             if time.monotonic() - self._looked < _AT_MOST_EVERY:
                 return
             self._looked = time.monotonic()
@@ -118,6 +120,8 @@ class Watcher:
                 self.trouble = str(error)
                 raise
             self.trouble = None
+        finally:
+            self._looking.release()
 
     def stop(self) -> None:
         """Look no more; a look that is under way ends by itself."""
@@ -127,14 +131,20 @@ class Watcher:
         version = self._store.version()
         if version == self._version:
             return
-        new = self._inbox.read_new()
-        while some := self._handing or list(islice(new, _TOGETHER)):
-            self._handing = some
-            self._arrived(some)
-            self._handing = []
+        self._hand_over()  # what was read before and did not get further: it is not read again
+        for item in self._inbox.read_new():
+            self._handing.append(item)
+            if len(self._handing) >= _TOGETHER:
+                self._hand_over()
+        self._hand_over()
         self._changed()
         # Only now: what failed on the way is looked for again.
         self._version = version
+
+    def _hand_over(self) -> None:
+        if self._handing:
+            self._arrived(self._handing)
+            self._handing = []
 
     def _run(self) -> None:
         while not self._stopping.wait(self._pause()):

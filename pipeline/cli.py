@@ -430,7 +430,9 @@ def invite(
         "link annotates with it; it is not shown again.",
         f"Take it back: python -m pipeline invite {store.name} --revoke {made.invitation.id}",
     )
-    if not is_folder(store.name):
+    if is_folder(store.name) and url is None:
+        say("If your Annotate Space is not on this port of this machine, say where with --url.")
+    elif not is_folder(store.name):
         say("Somebody without an account can open it once the Annotate Space is public.")
 
 

@@ -40,16 +40,25 @@ class Space:
         suffix: Added to the project's name to make the Space's.
         token_use: What the owner's token, added as a secret, must be allowed to do.
         signs: Whether it needs a secret of its own, which stays when that token is replaced.
+        also: What else its owner may have to do in its settings.
     """
 
     package: str
     suffix: str
     token_use: str
     signs: bool = False
+    also: str = ""
 
 
 SEED_SPACE: Final = Space("seed_space", "seed", "read")
-ANNOTATE_SPACE: Final = Space("annotate_space", "annotate", "write to", signs=True)
+ANNOTATE_SPACE: Final = Space(
+    "annotate_space",
+    "annotate",
+    "write to",
+    signs=True,
+    also="; make the Space public there too, or people without an account cannot open the links "
+    "that invite them",
+)
 SPACES: Final = (SEED_SPACE, ANNOTATE_SPACE)
 
 
@@ -225,6 +234,6 @@ def _deploy(space: Space, settings: Settings) -> Deployed:
         api.add_space_variable(name, "SEEDBED_PROJECT", settings.project)
     by_hand = (
         f"Add the secret HF_TOKEN, a token that may {space.token_use} {settings.project}, at "
-        f"{settings.hub}/spaces/{name}/settings"
+        f"{settings.hub}/spaces/{name}/settings{space.also}"
     )
     return Deployed(f"{settings.hub}/spaces/{name}", made, by_hand)

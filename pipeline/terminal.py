@@ -155,7 +155,8 @@ def show_invitations(invitations: Sequence[Invitation]) -> None:
         table.add_column(heading)
     for one in invitations:
         state = "taken back" if one.revoked_at else "expired" if one.ended(now) else ""
-        cells = (one.id, one.name, one.made_at[:10], one.expires_at[:10], state)
+        until = one.expires_at[:16].replace("T", " ")
+        cells = (one.id, one.name, one.made_at[:10], f"{until} UTC", state)
         table.add_row(*map(Text, cells))
     _out.print(table)
 

@@ -139,6 +139,9 @@ def test_deploying_a_folder_makes_a_dataset_and_two_spaces(hub: HubServer, folde
         assert set(hub.secrets(name)) == ({"SEEDBED_SECRET"} if space.signs else set())
         assert f"{hub.url}/spaces/{name}" in done.stdout
     assert "a token that may write to ana/farming" in done.stdout
+    (only_you,) = [line for line in done.stdout.splitlines() if "-annotate/settings" in line]
+    assert "make the Space public" in only_you
+    assert done.stdout.count("make the Space public") == 1
     everything = b"".join(
         data
         for name, kind in (

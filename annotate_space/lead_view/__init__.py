@@ -21,7 +21,8 @@ _SCRIPTS: Final = ("words.js", "figures.js", "invitations.js", "settings.js", "l
 def lead_view(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
     """The view, hidden until the card asks for it.
 
-    It is wired to the server functions ``overview``, ``invite``, ``revoke`` and ``configure``.
+    It is wired to the server functions ``overview``, ``invite``, ``extend``, ``revoke`` and
+    ``configure``.
     """
     return gr.HTML(
         html_template=_text("lead.html"),

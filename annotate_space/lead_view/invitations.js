@@ -1,4 +1,4 @@
-// Links that let somebody in: make, copy, take back.
+// Links that let somebody in: make, copy, extend, take back.
 
 let confirming = null; // the invitation that somebody is about to take back
 let invited = { good: [], ended: [], left_out: 0 };
@@ -71,17 +71,47 @@ function invitationList(list) {
       : say(one.state === "expired" ? "expired_at" : "good_until", { date: moment(one.expires_at) });
     const told = [until, say("made_at", { date: day(one.made_at) }), one.made_by && say("made_by", { who: one.made_by })].filter(Boolean);
     const row = make("li", { "data-id": one.id }, make("div", {}, make("strong", { textContent: name }), make("span", { className: "hint", textContent: told.join(" · ") })));
-    if (one.state === "good") row.append(revokeButtons(one, name));
+    if (one.state !== "revoked") row.append(buttons(one, name));
     return row;
   }));
 }
 
-function revokeButtons(one, name) {
-  if (confirming !== one.id) {
-    const button = make("button", { type: "button", className: "quiet", textContent: say("revoke"), "aria-label": say("revoke_of", { name }) });
+function buttons(one, name) {
+  if (confirming === one.id) return sure(one, name);
+  const row = make("div", { className: "row" }, extendButton(one, name));
+  if (one.state === "good") {
+    const button = make("button", { type: "button", className: "quiet", textContent: say("revoke"), "aria-label": say("revoke_of", { name }), "data-do": "revoke" });
     button.addEventListener("click", () => confirm(one.id));
-    return button;
+    row.append(button);
   }
+  return row;
+}
+
+// The same link: with a new one they would be somebody else, and what they have not sent is lost.
+function extendButton(one, name) {
+  const button = make("button", { type: "button", className: "quiet", textContent: say("extend"), "aria-label": say("extend_of", { name }) });
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      const { invitation } = await ask("extend", { id: one.id });
+      const same = (other) => (other.id === one.id ? invitation : other);
+      const ended = one.state === "expired";
+      drawInvitations({
+        ...invited,
+        good: ended ? [invitation, ...invited.good] : invited.good.map(same),
+        ended: invited.ended.filter((other) => other.id !== one.id),
+      });
+      tell(say("extended_now", { name, date: moment(invitation.expires_at) }));
+      part("good").querySelector(`[data-id="${one.id}"] button`)?.focus();
+    } catch (error) {
+      button.disabled = false;
+      notice(error.message);
+    }
+  });
+  return button;
+}
+
+function sure(one, name) {
   const yes = make("button", { type: "button", className: "act bad", textContent: say("revoke_yes") });
   const no = make("button", { type: "button", className: "act", textContent: say("revoke_no") });
   yes.addEventListener("click", async () => {
@@ -104,5 +134,6 @@ function revokeButtons(one, name) {
 function confirm(id, back = id) {
   confirming = id;
   drawInvitations(invited);
-  part("good").querySelector(`[data-id="${back}"] button`)?.focus();
+  const row = part("good").querySelector(`[data-id="${back}"]`);
+  (row?.querySelector("[data-do=revoke]") ?? row?.querySelector("button"))?.focus();
 }

@@ -1,4 +1,4 @@
-"""Changing one small file that several people may change at the same time."""
+"""Reading and changing one small file that several people may change at the same time."""
 
 from __future__ import annotations
 
@@ -6,46 +6,62 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from pipeline.core.errors import Conflict, FileMissing, StoreUnavailable
+from pipeline.core.schema import Stored
 from pipeline.core.store import ABSENT, Store
 
-Kept = TypeVar("Kept")
+Kept = TypeVar("Kept", bound=Stored)
 
 _ATTEMPTS: Final = 8
 
 
+def read_file(store: Store, kind: type[Kept], path: str) -> tuple[Kept, str | None]:
+    """What ``path`` holds, with the etag that guards a change; an empty one if there is none yet.
+
+    Raises:
+        InvalidInput: The file is no such one.
+    """
+    try:
+        content = store.read(path)
+    except FileMissing:
+        return kind(), ABSENT
+    return kind.from_json(content.data), content.etag
+
+
+def load_file(store: Store, kind: type[Kept], path: str) -> Kept:
+    """What ``path`` holds; an empty one if there is none yet.
+
+    Raises:
+        InvalidInput: The file is no such one.
+    """
+    return read_file(store, kind, path)[0]
+
+
 def change_file(
     store: Store,
+    kind: type[Kept],
     path: str,
-    *,
-    read: Callable[[bytes | None], Kept],
     change: Callable[[Kept], Kept],
-    write: Callable[[Kept], bytes],
     message: str,
 ) -> Kept:
     """Change what ``path`` holds, on top of what others change meanwhile, and return it.
 
     Args:
         store: Where the file is.
+        kind: What it holds.
         path: The file.
-        read: Reads the file; gets None if there is none yet.
         change: Applied to what is there now, each time anew, so that it must not matter if it is
             applied twice: a commit may have been made though its reply was lost.
-        write: Makes the file.
         message: Of the commit.
 
     Raises:
+        InvalidInput: The file is no such one.
         StoreUnavailable: Others change it faster than we can.
     """
     for _ in range(_ATTEMPTS):
-        try:
-            content = store.read(path)
-        except FileMissing:
-            there, etag = read(None), ABSENT
-        else:
-            there, etag = read(content.data), content.etag
+        there, etag = read_file(store, kind, path)
         changed = change(there)
         try:
-            store.commit({path: write(changed)}, message=message, expect={path: etag})
+            store.commit({path: changed.to_json()}, message=message, expect={path: etag})
         except Conflict:
             continue
         return changed

@@ -8,14 +8,13 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.core import layout
-from pipeline.core.changing import change_file
-from pipeline.core.errors import FileMissing, InvalidInput
+from pipeline.core.changing import change_file, load_file
+from pipeline.core.errors import InvalidInput
 from pipeline.core.feedback import Identifier, Moment, Preference, now
-from pipeline.core.schema import SCHEMA_VERSION, describe, parse_json
+from pipeline.core.schema import Stored, describe
 from pipeline.core.store import Store
 
 MOST: Final = 5_000
-_MAX_BYTES: Final = 20_000_000
 
 ControlTask = Literal["thumbs", "pairwise", "rate", "exam"]
 
@@ -79,12 +78,14 @@ class Control(BaseModel):
         return self.completion_ids[0 if self.preference == "left" else 1]
 
 
-class Controls(BaseModel):
+class Controls(Stored):
     """Every control of a project, each question once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    FILE = layout.CONTROLS
+    MOST_BYTES = 20_000_000
+
     controls: Annotated[tuple[Control, ...], Field(max_length=MOST)] = ()
 
     @model_validator(mode="after")
@@ -92,19 +93,6 @@ class Controls(BaseModel):
         if len({control.subject for control in self.controls}) < len(self.controls):
             raise ValueError("a question is there twice")
         return self
-
-    @classmethod
-    def from_json(cls, data: bytes) -> Self:
-        """Read the file.
-
-        Raises:
-            InvalidInput: Names every field that is wrong, in one message.
-        """
-        return parse_json(cls, data, layout.CONTROLS, _MAX_BYTES)
-
-    def to_json(self) -> bytes:
-        """Write the file."""
-        return (self.model_dump_json(indent=1, exclude_none=True) + "\n").encode()
 
 
 def control(**fields: object) -> Control:
@@ -123,10 +111,7 @@ def control(**fields: object) -> Control:
 
 def load(store: Store) -> Controls:
     """The project's controls; none if there is no file."""
-    try:
-        return Controls.from_json(store.read(layout.CONTROLS).data)
-    except FileMissing:
-        return Controls()
+    return load_file(store, Controls, layout.CONTROLS)
 
 
 def add(store: Store, new: Control) -> Controls:
@@ -158,11 +143,4 @@ def remove(store: Store, subject: tuple[str, str, tuple[str, ...]]) -> Controls:
 
 
 def _change(store: Store, change: Callable[[Controls], Controls], message: str) -> Controls:
-    return change_file(
-        store,
-        layout.CONTROLS,
-        read=lambda data: Controls() if data is None else Controls.from_json(data),
-        change=change,
-        write=Controls.to_json,
-        message=message,
-    )
+    return change_file(store, Controls, layout.CONTROLS, change, message)

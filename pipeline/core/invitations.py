@@ -1,8 +1,9 @@
 """Links that let somebody annotate without an account.
 
-A link carries a token: who it is for, until when, and 128 random bits. The project keeps only the
-token's SHA-256, so that a changed token never fits, reading the dataset lets nobody in, and a link
-works in every Space of the dataset, whatever became of their disks and secrets.
+A link carries a token: who it is for, until when at first, and 128 random bits. Until when it is
+good the project tells, so that it can be extended. The project keeps only the token's SHA-256, so
+that a changed token never fits, reading the dataset lets nobody in, and a link works in every Space
+of the dataset, whatever became of their disks and secrets.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from pipeline.core import layout
-from pipeline.core.changing import change_file
-from pipeline.core.errors import FileMissing, InvalidInput, InvitationNeeded
+from pipeline.core.changing import change_file, load_file
+from pipeline.core.errors import InvalidInput, InvitationNeeded
 from pipeline.core.feedback import Moment, timestamp
-from pipeline.core.schema import SCHEMA_VERSION, parse_json
+from pipeline.core.schema import Stored
 from pipeline.core.store import Store
 
 MAX_TOKEN: Final = 300
@@ -34,7 +35,6 @@ SHORTEST: Final = timedelta(minutes=1)
 LONGEST: Final = timedelta(days=366)
 
 _VERSION: Final = 1
-_MAX_BYTES: Final = 5_000_000
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069~]")
 """Control characters, line breaks, marks that turn text around, and what sets a name apart."""
@@ -75,31 +75,20 @@ class Made:
     invitation: Invitation
 
 
-class Invitations(BaseModel):
+class Invitations(Stored):
     """Every invitation of a project, in the order they were made."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    FILE = layout.INVITATIONS
+    MOST_BYTES = 5_000_000
+
     invitations: Annotated[tuple[Invitation, ...], Field(max_length=MOST)] = ()
     _by_digest: dict[str, Invitation] = PrivateAttr(default_factory=dict)
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's own signature
         """Remember which digest is whose."""
         self._by_digest.update({one.digest: one for one in self.invitations})
-
-    @classmethod
-    def from_json(cls, data: bytes) -> Self:
-        """Read the file.
-
-        Raises:
-            InvalidInput: Names every field that is wrong, in one message.
-        """
-        return parse_json(cls, data, layout.INVITATIONS, _MAX_BYTES)
-
-    def to_json(self) -> bytes:
-        """Write the file."""
-        return (self.model_dump_json(indent=1) + "\n").encode()
 
     def check(self, token: str, now: datetime) -> Invitation:
         """The invitation that ``token`` is the key of, with the name that is in the token.
@@ -124,10 +113,7 @@ class Invitations(BaseModel):
 
 def load(store: Store) -> Invitations:
     """The project's invitations; none if there is no file."""
-    try:
-        return Invitations.from_json(store.read(layout.INVITATIONS).data)
-    except FileMissing:
-        return Invitations()
+    return load_file(store, Invitations, layout.INVITATIONS)
 
 
 def make(store: Store, name: str, expires_in: timedelta, *, pseudonyms: bool, made_by: str) -> Made:
@@ -144,13 +130,8 @@ def make(store: Store, name: str, expires_in: timedelta, *, pseudonyms: bool, ma
         InvalidInput: The name or the time cannot be used, or there are too many invitations.
     """
     name = checked_name(name)
-    if not SHORTEST <= expires_in <= LONGEST:
-        raise InvalidInput(
-            "An invitation is good for at least a minute and at most a year.",
-            "Choose another time, such as 7d.",
-        )
     now = datetime.now(UTC)
-    expires_at = now + expires_in
+    expires_at = now + _checked_time(expires_in)
     invitation_id = secrets.token_hex(5)
     token = _token(invitation_id, name, expires_at)
     made = Invitation(
@@ -193,6 +174,38 @@ def revoke(store: Store, invitation_id: str) -> Invitation:
     return _find(_change(store, mark, "Take an invitation back"), asked)
 
 
+def extend(store: Store, invitation_id: str, expires_in: timedelta) -> Invitation:
+    """Let the same link be good for longer: than until now, or if it has expired, than from now.
+
+    A new link would be somebody else in the dataset, and what a browser keeps for the old one would
+    never get there.
+
+    Raises:
+        InvalidInput: There is no such invitation, it was taken back, or the time cannot be used.
+    """
+    now = datetime.now(UTC)
+    asked = invitation_id.strip()
+    longer = _checked_time(expires_in)
+    wanted: list[str] = []
+
+    def later(one: Invitation) -> Invitation:
+        if one.id != asked:
+            return one
+        if one.revoked_at is not None:
+            raise InvalidInput("This invitation was taken back.", "Make a new one.")
+        if not wanted:  # at a repetition it may have been extended already
+            until = max(now, datetime.fromisoformat(one.expires_at)) + longer
+            _checked_time(until - now)
+            wanted.append(timestamp(until))
+        return one.model_copy(update={"expires_at": max(one.expires_at, *wanted)})
+
+    def prolong(there: Invitations) -> Invitations:
+        _find(there, asked)
+        return Invitations(invitations=tuple(later(one) for one in there.invitations))
+
+    return _find(_change(store, prolong, "Extend an invitation"), asked)
+
+
 def parse_duration(text: str) -> timedelta:
     """Read a time such as ``30m``, ``12h``, ``7d`` or ``2w``.
 
@@ -229,6 +242,20 @@ def cleaned_name(name: str) -> str:
     return " ".join(text.split())[:MAX_NAME].strip()
 
 
+def _checked_time(time: timedelta) -> timedelta:
+    """How long from now an invitation is good.
+
+    Raises:
+        InvalidInput: Too short or too long.
+    """
+    if SHORTEST <= time <= LONGEST:
+        return time
+    raise InvalidInput(
+        "An invitation is good for at least a minute and at most a year.",
+        "Choose another time, such as 7d.",
+    )
+
+
 def _encodes(name: str) -> bool:
     return name == name.encode(errors="ignore").decode()
 
@@ -260,14 +287,7 @@ def _find(there: Invitations, invitation_id: str) -> Invitation:
 def _change(
     store: Store, change: Callable[[Invitations], Invitations], message: str
 ) -> Invitations:
-    return change_file(
-        store,
-        layout.INVITATIONS,
-        read=lambda data: Invitations() if data is None else Invitations.from_json(data),
-        change=change,
-        write=Invitations.to_json,
-        message=message,
-    )
+    return change_file(store, Invitations, layout.INVITATIONS, change, message)
 
 
 def _token(invitation_id: str, name: str, expires_at: datetime) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core import checks, hub, layout
+from pipeline.core.changing import load_file, read_file
 from pipeline.core.errors import Conflict, FileMissing, ProjectNotFound
 from pipeline.core.feedback import Feedback, Parsed, parse
 from pipeline.core.schema import Project, Seed, stable_id
@@ -69,11 +70,7 @@ def require_project(store: Store) -> None:
 
 def load_seed(store: Store) -> SavedSeed:
     """The seed as last saved; an empty one if there is none yet."""
-    try:
-        content = store.read(layout.SEED)
-    except FileMissing:
-        return SavedSeed(Seed(), ABSENT)
-    return SavedSeed(Seed.from_json(content.data), content.etag)
+    return SavedSeed(*read_file(store, Seed, layout.SEED))
 
 
 def save_seed(store: Store, seed: Seed, *, expect: str | None, message: str) -> SavedSeed:
@@ -93,17 +90,24 @@ def save_seed(store: Store, seed: Seed, *, expect: str | None, message: str) -> 
 
 def load_project(store: Store) -> Project:
     """The project's settings; the defaults if there is no file."""
-    try:
-        return Project.from_json(store.read(layout.PROJECT).data)
-    except FileMissing:
-        return Project()
+    return load_file(store, Project, layout.PROJECT)
 
 
 def read_feedback(store: Store) -> Iterator[Parsed]:
     """Every event in the order of the files' paths, and every line that is none."""
+    for path, file in feedback_files(store):
+        yield from parse(file.read_bytes(), path)
+
+
+def feedback_files(store: Store) -> Iterator[tuple[str, Path]]:
+    """Path in the project and on this machine of each file of feedback, in the order of paths.
+
+    A folder may have a name that ends like one.
+    """
     root = store.checkout(layout.FEEDBACK)
-    for path in sorted((root / layout.FEEDBACK).rglob("*.jsonl")):
-        yield from parse(path.read_bytes(), path.relative_to(root).as_posix())
+    for file in sorted((root / layout.FEEDBACK).rglob("*.jsonl")):
+        if file.is_file():
+            yield file.relative_to(root).as_posix(), file
 
 
 def load_feedback(store: Store) -> Feedback:

@@ -453,10 +453,17 @@ def describe(error: ValidationError, at_most: int = 5) -> str:
     found: Sequence[Any] = error.errors(include_url=False)
     parts = []
     for item in found[:at_most]:
-        where = ".".join(str(step) for step in item["loc"]) or "the file"
+        where = ".".join(str(step) for step in item["loc"])
+        if item["type"] == "extra_forbidden":
+            parts.append(f"there is no {where}")
+            continue
+        problem = item["msg"].rstrip(".").removeprefix("Value error, ")
+        if not where:
+            parts.append(problem)
+            continue
         shown = repr(item.get("input"))
         shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        parts.append(f"{where}: {item['msg'].rstrip('.')} (it is {shown})")
+        parts.append(f"{where}: {problem} (it is {shown})")
     if len(found) > at_most:
         parts.append(f"and {len(found) - at_most} more")
     return "; ".join(parts)

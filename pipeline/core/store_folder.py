@@ -21,6 +21,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from pipeline.core import layout
+from pipeline.core.disk import sync_folder, write_durably
 from pipeline.core.errors import (
     Conflict,
     FileMissing,
@@ -200,13 +201,13 @@ class FolderStore:
         staging.mkdir(parents=True)
         moves = {}
         for number, (path, data) in enumerate(files.items()):
-            _write_durably(staging / str(number), data)
+            write_durably(staging / str(number), data)
             moves[f"{staging.name}/{number}"] = path
         draft = staging / "commit.json"
-        _write_durably(draft, json.dumps(moves).encode())
-        _sync_folder(staging)
+        write_durably(draft, json.dumps(moves).encode())
+        sync_folder(staging)
         draft.replace(self._manifest)
-        _sync_folder(self._work)
+        sync_folder(self._work)
 
     def _recover(self) -> None:
         """Finish the commit whose manifest is there; drop what never got one."""
@@ -216,7 +217,7 @@ class FolderStore:
                 if staged.exists():
                     target.parent.mkdir(parents=True, exist_ok=True)
                     staged.replace(target)
-                    _sync_folder(target.parent)
+                    sync_folder(target.parent)
             self._manifest.unlink()
         for left in self._work.iterdir():
             if left.is_dir() and len(left.name) == 32:
@@ -237,21 +238,6 @@ class FolderStore:
 
 def _own(files: Mapping[str, bytes], path: str) -> str | None:
     return git_oid(files[path]) if path in files else None
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _walk(top: Path, without: Path | None = None) -> Iterator[Path]:

@@ -82,16 +82,32 @@ class HubStore:
             self._api.create_repo(self._name, repo_type="dataset", private=True, exist_ok=True)
 
     def can_write(self) -> bool:
-        """Tell whether the token's owner may write here, as far as the Hub tells beforehand."""
+        """Tell whether the token's owner may write here, as far as the Hub tells beforehand.
+
+        Whoever may perhaps write can try: the Hub itself refuses a commit.
+        """
+        return self._role() in ("admin", "write", "contributor", "untold")
+
+    def surely_writes(self) -> bool:
+        """Tell whether the Hub says for sure that the token's owner may write here.
+
+        For what is then done with other credentials than theirs. A contributor to an organisation
+        writes to what they made themselves, and who made this is not told.
+        """
+        return self._role() in ("admin", "write")
+
+    def _role(self) -> str | None:
+        """What the token's owner is where the repository is; None: nobody who may write."""
         if not self._signed_in:
-            return False
+            return None
         with self._errors():
             who = self._api.whoami()
-        role = who.get("auth", {}).get("accessToken", {}).get("role", "write")
-        owner = self._name.split("/")[0]
-        orgs = {org["name"]: org.get("roleInOrg", "write") for org in who.get("orgs", [])}
-        mine = owner == who["name"] or orgs.get(owner) in ("admin", "write", "contributor")
-        return mine and role != "read"
+            token = (who.get("auth") or {}).get("accessToken") or {}
+            owner = self._name.split("/")[0]
+            orgs = {org["name"]: org.get("roleInOrg") or "untold" for org in who.get("orgs") or []}
+            if token.get("role") == "read":
+                return None
+            return "admin" if owner == who["name"] else orgs.get(owner)
 
     def files(self, prefix: str = "") -> list[StoredFile]:
         """The files under ``prefix`` on the main branch now."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +15,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from annotate_space import choosing
-from annotate_space.board import Board, Progress, Question
+from annotate_space import catalog, choosing
+from annotate_space.board import MOST_AT_FIRST, Board, Progress, Question
 from annotate_space.catalog import Catalog
 from annotate_space.leases import LEASE_SECONDS, MOST_HELD, MOST_TABS
 from pipeline.core import layout
+from pipeline.core.controls import Control, control
 from pipeline.core.errors import InvalidInput
 from pipeline.core.feedback import Feedback, FeedbackEvent, Key, instruction_slot
 from pipeline.core.samples import to_parquet
-from pipeline.core.schema import TASKS, AnnotationSettings, Completion, Sample, Task
+from pipeline.core.schema import TASKS, AnnotationSettings, Cell, Completion, Sample, Task
 from pipeline.core.store_folder import FolderStore
 from tests.factories import a_sample, a_seed, fill, thumb
 
 CELLS = a_seed().cells()
-
-
-@dataclass(frozen=True)
-class Known:
-    """A control, as the board needs it."""
-
-    task: Task
-    sample_id: str
-    completion_ids: tuple[str, ...]
 
 
 class Clock:
@@ -54,7 +47,7 @@ class Made:
         folder: Path,
         samples: Sequence[Sample],
         *,
-        controls: Sequence[Known] = (),
+        controls: Sequence[Control] = (),
         **options: object,
     ) -> None:
         self.store = FolderStore(folder / "project")
@@ -299,6 +292,44 @@ def test_answers_to_a_task_that_is_asked_for_later_count_then(tmp_path: Path) ->
     }
 
 
+def written(made: Made, number: int, who: str, **changes: object) -> FeedbackEvent:
+    """An instruction for a place of the first cell."""
+    topic, perspective = cell(0)
+    place = Question("instruction", instruction_slot(topic, perspective, number))
+    return made.answer(place, who, **{"topic": topic, "perspective": perspective, **changes})
+
+
+@pytest.mark.parametrize("asked", [[], CELLS[1:], CELLS])
+def test_written_instructions_stay_done_when_fewer_are_asked_for_and_it_starts_again(
+    tmp_path: Path, asked: Sequence[Cell]
+) -> None:
+    made = Made(tmp_path, samples(1))
+    settings = AnnotationSettings.model_validate({"tasks": ["instruction"], "instructions": 1})
+    made.board.configure(settings, asked)
+    written(made, 5, "eve", topic=None, perspective=None)  # as another tool wrote it
+    for number in range(1, 4):
+        written(made, number, "ana")
+    flagged = written(made, 5, "ana", status="flagged")
+    written(made, 100, "ana")
+    written(made, 6, "ana", topic="another")
+    assert made.board.progress("ana")["instruction"] == Progress(4, len(asked))
+    assert made.board.progress("eve")["instruction"].done == 1
+    assert made.board.newest(flagged.key()) == flagged.received_at
+    assert made.board.totals()["instruction"].given == 0
+    more = settings.model_copy(update={"instructions": 7})
+    made.board.configure(more, CELLS)
+    assert made.board.progress("ana")["instruction"] == Progress(5, 7 * len(CELLS) - 5)
+    assert made.board.totals()["instruction"].given == 5
+
+
+def test_written_instructions_are_counted_again_when_their_task_comes_back(tmp_path: Path) -> None:
+    made = Made(tmp_path, samples(1))
+    written(made, 0, "ana")
+    assert [p.answered for p in made.board.by_person()] == [{"instruction": 1}]
+    made.configure(tasks=["instruction"], instructions=1)
+    assert made.board.progress("ana")["instruction"] == Progress(1, len(CELLS) - 1)
+
+
 def test_totals_by_cell_and_person_tell_what_was_answered(tmp_path: Path) -> None:
     other = a_sample(9, [""], topic="Cover crops", perspective="Beginner")
     made = Made(tmp_path, [*samples(2), other], overlap=2)
@@ -446,11 +477,78 @@ def test_a_tab_holds_on_to_its_questions_over_a_restart(tmp_path: Path) -> None:
     made.configure(tasks=["pairwise"])
     junk = ["", ":", "pairwise:x:y", "thumbs", ":" * 9_000, "edit::again", "exam:a:"]
     assert len(made.ask("ana", 5, holding=[*names, *junk])) == 1
-    assert made.ask("bob") == []
+    assert made.ask("ana", 5, "another") == []
+    # Nobody can tell whether it is true what the tab says: others need not wait for it.
+    assert {q.question_id for q in made.ask("bob")} == set(names)
+
+
+def test_who_claims_questions_neither_gets_those_nor_keeps_them_from_others(tmp_path: Path) -> None:
+    made = Made(tmp_path, samples(300), repeats=0.5)
+    wanted = [of(sample).question_id for sample in made.samples[250:256]]
+    claimed = [*wanted, *(f"{name}:again" for name in wanted)]
+    first = made.ask("ana", 2)
+    for question in first:
+        made.answer(question, "ana")
+    found: list[Question] = []
+    for number in range(20):
+        made.ask("ana", 0, holding=claimed)
+        found += made.ask("ana", 1)  # reloaded
+        made.answer(found[-1], "ana")
+        assert not made.ask("ana", 0, f"{number}", holding=claimed)
+    assert len({q.question_id for q in found} & set(claimed)) < 3
+    answered = {q.question_id for q in [*found, *first]}
+    assert {replace(q, repeat=False).question_id for q in found} <= answered
+    every = [of(sample).question_id for sample in made.samples]
+    made.ask("eve", 0, holding=every)
+    assert {lease.annotator for lease in made.board.leases()} == set()
+    made.configure()
+    assert {q.question_id for q in made.work_off("bob", 50)} >= set(wanted) - answered
+    assert made.board.progress("bob")["thumbs"].left == 0
+
+
+def test_naming_what_a_tab_holds_costs_little_whatever_it_names(tmp_path: Path) -> None:
+    sample = a_sample(1, [""] * 200)
+    made = Made(tmp_path, [sample], tasks=["pairwise"])
+    junk = [f"pairwise:{sample.sample_id}:{'|' * 600}{n}" for n in range(MOST_HELD)]
+    junk += [f"pairwise:{sample.sample_id}:{'|:' * 4}{n}" for n in range(100_000)]
+    junk += ["pairwise:" + "|" * 10_000_000]
+    started = time.process_time()
+    made.ask("ana", 0, holding=junk)
+    assert time.process_time() - started < 1
+
+
+def test_who_only_asks_is_not_kept_and_others_wait_for_them_with_little(tmp_path: Path) -> None:
+    made = Made(tmp_path, samples(60))
+    first = made.ask("ana", 20)
+    later = made.ask("ana", 20, "another")
+    names = {q.question_id for q in [*first, *later]}
+    assert len(names) == 40
+    assert made.ask("ana", 50, holding=[q.question_id for q in first]) != []
+    assert len(made.ask("bob", 60, "one")) == 60 - MOST_AT_FIRST
+    made.board.renew("ana", "another")
+    assert made.board.progress("ana") == {"thumbs": Progress(0, 60)}
+    for number in range(3_000):
+        made.ask(f"visitor {number}", 0)
+    made.answer(first[0], "ana")
+    assert [p.annotator for p in made.board.by_person()] == ["ana"]
+
+
+def test_many_tabs_do_not_slow_each_other_down(tmp_path: Path) -> None:
+    made = Made(tmp_path, samples(40), overlap=100)
+    for number in range(3_000):
+        made.board.next(f"visitor {number}", "tab", 1, task="thumbs", holding=["thumbs:a:b"])
+    started = time.process_time()
+    for number in range(3_000):
+        made.board.renew(f"visitor {number}", "tab")
+    assert time.process_time() - started < 0.2
+    made.clock.now += LEASE_SECONDS
+    assert made.board.leases() == []
 
 
 def test_nobody_can_hold_everything(tmp_path: Path) -> None:
     made = Made(tmp_path, samples(MOST_HELD // 2 + 20, ["", ""]))
+    for sample in made.samples[:2]:
+        made.answer(of(sample), "ana")
     held = made.ask("ana", 10_000)
     assert len(held) == MOST_HELD
     assert made.ask("ana", 5, holding=[q.question_id for q in held]) == []
@@ -542,8 +640,16 @@ def test_a_repeat_is_an_own_answer_some_time_ago_once(tmp_path: Path) -> None:
 
 def test_controls_come_to_everybody_once_whatever_the_overlap(tmp_path: Path) -> None:
     many = samples(200)
-    controls = [Known("thumbs", s.sample_id, (s.completions[0].completion_id,)) for s in many[:10]]
-    stray = Known("thumbs", "not there yet", ("x",))
+    controls = [
+        control(
+            task="thumbs",
+            sample_id=s.sample_id,
+            completion_ids=[s.completions[0].completion_id],
+            label=True,
+        )
+        for s in many[:10]
+    ]
+    stray = control(task="thumbs", sample_id="not there yet", completion_ids=["x"], label=True)
     made = Made(tmp_path, many, controls=[*controls, stray])
     made.configure(controls=0.25)
     for sample in many[:10]:
@@ -672,6 +778,25 @@ def test_samples_that_cannot_be_shown_are_not_handed_out_again(tmp_path: Path) -
     assert len(made.ask("ana", 9, "another")) == 1
 
 
+def test_texts_that_are_there_again_are_asked_about_though_nothing_else_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Made(tmp_path, samples(3))
+    shard = tmp_path / "project" / layout.sample_shard("run", 0)
+    whole = shard.read_bytes()
+    shard.unlink()
+    made.catalog.warm_up(0)
+    assert made.ask("ana") == []
+    shard.write_bytes(whole)
+    assert made.ask("ana") == []
+    monkeypatch.setattr(catalog, "RETRY_SECONDS", 0.0)
+    deadline = time.monotonic() + 20
+    while not made.ask("ana"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert made.board.progress("ana") == {"thumbs": Progress(0, 3)}
+
+
 def test_many_threads_get_different_questions(tmp_path: Path) -> None:
     made = Made(tmp_path, samples(60))
     with ThreadPoolExecutor(8) as threads:
@@ -681,3 +806,75 @@ def test_many_threads_get_different_questions(tmp_path: Path) -> None:
 
 def cell(number: int) -> tuple[str, str]:
     return CELLS[number].topic, CELLS[number].perspective
+
+
+# What cannot be shown
+
+
+def shown(made: Made, who: str) -> tuple[int, int, int]:
+    """How many are left, how many of those skipped are open, how many are handed out."""
+    left = sum(progress.left for progress in made.board.progress(who).values())
+    return left, sum(made.board.skipped(who).values()), len(made.work_off(f"other than {who}", 50))
+
+
+@pytest.mark.parametrize("task", ["thumbs", "pairwise", "exam", "instruction"])
+def test_what_cannot_be_asked_is_offered_to_nobody_and_not_left(tmp_path: Path, task: Task) -> None:
+    items = [
+        a_sample(n, ["", ""], kind="exam", question="Q", answer="A", distractors=("B",))
+        if task == "exam"
+        else a_sample(n, ["", ""])
+        for n in range(4)
+    ]
+    made = Made(tmp_path, items, tasks=[task], instructions=1, overlap=2, repeats=0.5)
+    first, second, third = made.ask("ana", 3)
+    made.answer(first, "ana")
+    made.answer(second, "ana", status="skipped")
+    every = made.board.totals()[task].questions
+    for question in (first, second, replace(third, repeat=True), third):
+        made.board.unaskable(question)
+    made.board.unaskable(Question("thumbs", "no sample", ("x",)))
+    assert shown(made, "ana") == (every - 3, 0, every - 3)
+    made.add([a_sample(9, ["", ""])])
+    made.configure(tasks=[task], instructions=1, overlap=3)
+    assert made.board.progress("ana")[task].left == made.board.progress("eve")[task].left
+    asked = made.work_off("eve", 50)
+    names = {q.question_id for q in asked}
+    assert not names & {first.question_id, second.question_id, third.question_id}
+    made.answer(first, "ana", status="withdrawn")
+    made.answer(first, "bob")
+    assert made.board.progress("eve")[task].left == 0
+
+
+def test_samples_that_cannot_be_read_are_not_among_those_left(tmp_path: Path) -> None:
+    made = Made(tmp_path, samples(3), tasks=["thumbs", "instruction"], overlap=2, instructions=1)
+    made.add([a_sample(number, ["", ""]) for number in range(10, 13)])
+    late = of(a_sample(10, ["", ""]))
+    made.answer(late, "ana", status="skipped")
+    made.answer(of(a_sample(11, ["", ""])), "bob")
+    shard = tmp_path / "project" / layout.sample_shard("run", 1)
+    whole = shard.read_bytes()
+    shard.write_bytes(b"torn")
+    made.catalog.warm_up(1)
+    made.board.unaskable(of(a_sample(12, ["", ""]), 1))  # which it is for the moment only
+    assert made.board.progress("ana")["thumbs"] == Progress(0, 3)
+    assert made.board.skipped("ana")["thumbs"] == 0
+    made.configure(tasks=["thumbs", "rate"], overlap=2)
+    assert made.board.progress("eve")["rate"].left == 3
+    assert {q.sample_id for q in made.ask("eve", 9)} == {s.sample_id for s in made.samples}
+    shard.write_bytes(whole)
+    made.catalog.refresh()
+    assert made.board.progress("ana")["thumbs"] == Progress(0, 8)
+    assert made.board.skipped("ana")["thumbs"] == 1
+    assert made.board.progress("bob")["thumbs"] == Progress(1, 8)
+    assert len(made.ask("fay", 50, task="thumbs")) == 9
+
+
+def test_a_row_that_cannot_be_shown_does_not_stay_left_for_ever(tmp_path: Path) -> None:
+    made = Made(tmp_path, samples(2))
+    spoilt = to_parquet([made.samples[0], a_sample(77)])
+    (tmp_path / "project" / layout.sample_shard("run", 0)).write_bytes(spoilt)
+    with pytest.raises(InvalidInput):
+        made.catalog.sample(made.samples[1].sample_id)
+    assert made.board.progress("ana") == {"thumbs": Progress(0, 1)}
+    assert len(made.work_off("ana")) == 1
+    assert made.board.progress("eve") == {"thumbs": Progress(0, 0)}

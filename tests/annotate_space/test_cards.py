@@ -17,7 +17,8 @@ PAIR = Question(
 def test_answers_stand_in_the_order_of_the_question_and_do_not_tell_their_models() -> None:
     card = plain_card(PAIR, SAMPLE, "ana", AnnotationSettings())
     assert [a["text"] for a in card["answers"]] == [c.text for c in SAMPLE.completions[::-1]]
-    assert "maker/model" not in str(card)
+    for secret in ("maker/model", SAMPLE.sample_id, LEFT, RIGHT):
+        assert secret not in str(card)
     assert authors(PAIR, SAMPLE) == ["maker/model-1", "maker/model-0"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,13 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotate_space.catalog import Catalog
+from annotate_space.catalog import RETRY_SECONDS, Catalog
 from pipeline.core import layout
 from pipeline.core.errors import InvalidInput, ProjectNotFound
 from pipeline.core.samples import ROWS_IN_GROUP, read_samples, to_parquet
 from pipeline.core.schema import Completion, Sample
 from pipeline.core.store_folder import FolderStore
+from pipeline.core.store_hub import HubStore
 from tests.factories import a_sample, fill
+from tests.hub_server import Fault, HubServer
 
 
 class Project:
@@ -49,6 +52,10 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path / "project")
 
 
+def cell(catalog: Catalog, number: int) -> tuple[str, str]:
+    return catalog.cells[int(catalog.index.cell[number])]
+
+
 def table(samples: Sequence[Sample]) -> pa.Table:
     return pq.read_table(pa.BufferReader(to_parquet(samples)))
 
@@ -59,12 +66,10 @@ def test_a_sample_comes_with_its_texts_and_its_cell(project: Project) -> None:
     catalog = project.catalog()
     assert len(catalog) == 10
     assert [catalog.sample(s.sample_id) for s in samples] == samples
-    assert catalog.cell(samples[4].sample_id) == ("Ökologie 1", "农民")
+    assert cell(catalog, 4) == ("Ökologie 1", "农民")
     for missing in ("", "no such sample", samples[0].sample_id + " "):
         with pytest.raises(KeyError):
             catalog.sample(missing)
-        with pytest.raises(KeyError):
-            catalog.cell(missing)
 
 
 def test_making_one_touches_no_disk(tmp_path: Path) -> None:
@@ -149,6 +154,17 @@ def test_a_torn_shard_is_named_and_taken_in_once_it_is_whole(project: Project) -
         lambda t: t.set_column(4, "completions", pa.array([[1], [2]])),
         lambda t: t.set_column(0, "sample_id", pa.array([[1], [2]])),
         lambda t: t.set_column(t.column_names.index("topic"), "topic", pa.array([{"a": 1}] * 2)),
+        lambda t: t.set_column(
+            4, "completions", pa.array([[{"a": {"completion_id": "x"}}], [{"a": None}]])
+        ),
+        lambda t: t.set_column(
+            4, "completions", pa.array([[{"completion_id": {"completion_id": "x"}}], []])
+        ),
+        lambda t: t.set_column(4, "completions", pa.array([{"completion_id": "x"}] * 2)),
+        lambda t: t.append_column("sample_id", pa.array(["x", "y"])),
+        lambda t: t.append_column("topic", pa.array(["x", "y"])),
+        lambda t: t.append_column("completions", t["completions"]),
+        lambda t: t.set_column(0, "sample_id", pa.array([b"\xff", b"\xfe"]).cast(pa.binary())),
     ],
 )
 def test_a_file_with_other_columns_is_left_out(project: Project, change: object) -> None:
@@ -172,7 +188,7 @@ def test_other_types_for_the_same_text_are_read(project: Project) -> None:
     project.write("a", strings)
     catalog = project.catalog()
     assert [catalog.sample(s.sample_id) for s in samples] == samples
-    assert catalog.cell(samples[0].sample_id) == ("Clay soils", "Agronomist")
+    assert cell(catalog, 0) == ("Clay soils", "Agronomist")
 
 
 def test_rows_that_no_answer_could_name_are_left_out(project: Project) -> None:
@@ -266,3 +282,84 @@ def test_exam_items_are_told_apart(project: Project) -> None:
     catalog = project.catalog()
     assert catalog.index.exam.tolist() == [False, True]
     assert catalog.sample(exam.sample_id) == exam
+
+
+def test_a_row_that_does_not_fit_costs_its_sample_only_and_is_named(project: Project) -> None:
+    samples = [a_sample(n) for n in range(6)]
+    rows = table(samples).to_pylist()
+    whole = table(samples)
+    rows[0]["completions"][1]["text"] = None
+    rows[1]["kind"] = None
+    rows[2]["sample_id"] = "x" * 10
+    project.write("a", whole)
+    catalog = project.catalog()
+    project.write("a", pa.Table.from_pylist(rows, schema=whole.schema))
+    for sample in samples[:3]:
+        with pytest.raises(InvalidInput, match=sample.sample_id):
+            catalog.sample(sample.sample_id)
+    assert [catalog.sample(s.sample_id) for s in samples[3:]] == samples[3:]
+    assert [catalog.readable(n) for n in range(6)] == [False] * 3 + [True] * 3
+    (told,) = catalog.trouble
+    assert samples[0].sample_id in told
+    assert "2 more" in told
+
+
+def on_the_hub(hub: HubServer) -> HubStore:
+    """A project with two shards."""
+    store = HubStore("ana/farming", token=hub.add_user("ana", "hf_ana"), hub=hub.url)
+    store.create()
+    fill(store, [a_sample(1)])
+    store.commit({layout.sample_shard("run", 1): to_parquet([a_sample(2)])}, message="More")
+    return store
+
+
+def test_commits_of_other_files_do_not_make_it_look_at_every_shard(hub: HubServer) -> None:
+    store = on_the_hub(hub)
+    catalog = Catalog(store)
+    assert catalog.refresh() == 2
+    store.commit({"feedback/2026/01/01/x-1.jsonl": b"{}\n"}, message="Answers")
+    counted = hub.fail(Fault("resolve", latency=0.001, times=None))
+    assert catalog.refresh() == 0
+    assert counted.hits == 0
+    store.commit({layout.sample_shard("run", 2): to_parquet([a_sample(3)])}, message="More")
+    assert catalog.refresh() == 1
+    assert counted.hits > 0
+    assert catalog.sample(a_sample(1).sample_id).sample_id == a_sample(1).sample_id
+
+
+def test_texts_that_were_swept_from_the_disk_are_fetched_again(hub: HubServer) -> None:
+    now = 0.0
+    store = on_the_hub(hub)
+    catalog = Catalog(store, clock=lambda: now)
+    catalog.refresh()
+    shutil.rmtree(store.checkout(layout.SAMPLES).parents[1])
+    with pytest.raises(InvalidInput):
+        catalog.sample(a_sample(1).sample_id)
+    assert not catalog.mend_due()
+    now += RETRY_SECONDS
+    assert catalog.mend_due()
+    catalog.mend()
+    assert (catalog.trouble, catalog.mend_due()) == ([], False)
+    assert catalog.sample(a_sample(1).sample_id).sample_id == a_sample(1).sample_id
+
+
+def test_texts_that_could_not_be_read_for_a_moment_are_tried_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    project.write("a", [a_sample(1)])
+    catalog = Catalog(project.store, clock=lambda: now)
+    catalog.refresh()
+
+    def fail(path: Path) -> None:
+        raise OSError(f"Too many open files: {path}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pq, "ParquetFile", fail)
+        with pytest.raises(InvalidInput):
+            catalog.sample(a_sample(1).sample_id)
+    catalog.refresh()
+    assert not catalog.readable(0)
+    now += RETRY_SECONDS
+    catalog.refresh()
+    assert catalog.readable(0)

@@ -122,7 +122,7 @@ def test_who_may_not_annotate_is_told_what_to_do(folder: Path, mode: Mode, kind:
         (handlers.next_, {"holding": ["x"] * 1_001}, "list of at most"),
         (handlers.next_, {"tab": None}, "which one it is"),
         (handlers.next_, {"tab": "x" * 65}, "which one it is"),
-        (handlers.next_, {"who": {}}, "who you are"),
+        (handlers.next_, {"who": {}}, "who is at it"),
         (handlers.submit, {"events": "x"}, "list"),
         (handlers.submit, {"events": [1]}, "list"),
         (handlers.submit, {}, "list"),

@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from annotate_space.journal import Journal
+from annotate_space.log import Log
 from pipeline.core.errors import StoreUnavailable
 from pipeline.core.feedback import FeedbackEvent
 from tests.factories import a_sample, thumb
@@ -311,6 +313,43 @@ def test_a_folder_that_is_emptied_gets_everything_again_that_is_not_in_the_datas
     assert open_journal(folder).take_over() == EVENTS[2:]
 
 
+def test_a_log_is_not_dropped_that_got_events_while_it_was_looked_at(
+    open_journal: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = open_journal(tmp_path)
+    journal.append(EVENTS[:1])
+    batch = journal.pending()
+    assert batch is not None
+    journal.mark(batch)
+    monkeypatch.setattr("annotate_space.journal.LOG_BYTES", 1)
+    between = [EVENTS[1:2], EVENTS[2:3]]  # the first may still go into this log, the second not
+
+    class LookedAt(Log):
+        """A log that gets events right after somebody saw its end."""
+
+        def __getattribute__(self, name: str) -> Any:  # noqa: ANN401
+            seen = super().__getattribute__(name)
+            if name == "end" and between and threading.current_thread() is threading.main_thread():
+                monkeypatch.setattr("annotate_space.journal.LOG_BYTES", 10**9)
+                append(between.pop(0))
+                monkeypatch.setattr("annotate_space.journal.LOG_BYTES", 1)
+                append(between.pop(0))
+            return seen
+
+    def append(events: list[FeedbackEvent]) -> None:
+        thread = threading.Thread(target=journal.append, args=(events,))
+        thread.start()
+        thread.join(10)
+
+    journal._current.__class__ = LookedAt
+    journal.pending()
+    committed: list[FeedbackEvent] = []
+    while batch := journal.pending():
+        committed += batch.events
+        journal.mark(batch)
+    assert committed == EVENTS[1:3]
+
+
 def test_another_name_is_chosen_where_there_is_a_file_of_that_name(
     open_journal: Open, tmp_path: Path
 ) -> None:
@@ -318,7 +357,8 @@ def test_another_name_is_chosen_where_there_is_a_file_of_that_name(
     journal.append(EVENTS)
     batch = journal.pending()
     assert batch is not None
-    other = journal.rename(batch)
+    journal.rename(batch)
+    other = journal.pending()
     assert other is not None
     assert other.path != batch.path
     assert other.data == batch.data

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import pytest
 from annotate_space import board as annotate_board
 from annotate_space import lead
 from annotate_space.catalog import Catalog
-from annotate_space.lead import BoardFigures, Sources
+from annotate_space.lead import Sources
+from annotate_space.questions import CellTotals, Lease, PersonTotals, Question, Totals
 from annotate_space.recent import Recent
+from annotate_space.sync import Syncer
 from pipeline.core import controls, invitations, layout
 from pipeline.core.errors import Conflict, InvalidInput
 from pipeline.core.feedback import timestamp
@@ -25,66 +28,59 @@ from pipeline.core.store_folder import FolderStore
 from tests.factories import a_sample, a_seed, fill, thumb
 
 
-@dataclass(frozen=True)
-class Totals:
-    wanted: int = 0
-    given: int = 0
-    answered: int = 0
-    complete: int = 0
-    questions: int = 0
+class Board(annotate_board.Board):
+    """A board with the figures it is given."""
 
-
-@dataclass(frozen=True)
-class Cell:
-    topic: str
-    perspective: str
-    wanted: int
-    given: int
-
-
-@dataclass(frozen=True)
-class Person:
-    annotator: str
-    answered: dict[Task, int]
-    skipped: int = 0
-    flagged: int = 0
-    first_at: str | None = None
-    last_at: str | None = None
-
-
-@dataclass(frozen=True)
-class Lease:
-    annotator: str
-    questions: int
-    until: float
-
-
-@dataclass
-class Board:
-    tasks: dict[Task, Totals] = field(default_factory=dict)
-    cells: list[Cell] = field(default_factory=list)
-    people: list[Person] = field(default_factory=list)
-    held: list[Lease] = field(default_factory=list)
+    def __init__(
+        self,
+        tasks: dict[Task, Totals] | None = None,
+        cells: Sequence[CellTotals] = (),
+        people: Sequence[PersonTotals] = (),
+        held: Sequence[Lease] = (),
+    ) -> None:
+        self._told = (dict(tasks or {}), list(cells), list(people), list(held))
 
     def totals(self) -> dict[Task, Totals]:
-        return self.tasks
+        return self._told[0]
 
-    def by_cell(self) -> list[Cell]:
-        return self.cells
+    def by_cell(self) -> list[CellTotals]:
+        return self._told[1]
 
-    def by_person(self) -> list[Person]:
-        return self.people
+    def by_person(self) -> list[PersonTotals]:
+        return self._told[2]
 
     def leases(self) -> list[Lease]:
-        return self.held
+        return self._told[3]
 
 
-@dataclass
-class Syncer:
-    saved_at: str | None = None
-    trouble: str | None = None
-    waiting: int = 0
-    commits_in_last_hour: int = 0
+class Quiet(Syncer):
+    """A syncer of which is told what it is given."""
+
+    waiting = 0
+    commits_in_last_hour = 0
+
+    def __init__(
+        self,
+        saved_at: str | None = None,
+        trouble: str | None = None,
+        counts: tuple[int, int] = (0, 0),
+    ) -> None:
+        self.saved_at, self.trouble = saved_at, trouble
+        self.waiting, self.commits_in_last_hour = counts
+
+
+def person(
+    annotator: str,
+    answered: dict[Task, int],
+    skipped: int = 0,
+    flagged: int = 0,
+    last_at: str | None = None,
+) -> PersonTotals:
+    return PersonTotals(annotator, answered, skipped, flagged, None, last_at)
+
+
+def lease(annotator: str, questions: int, until: float) -> Lease:
+    return Lease(annotator, "tab", questions, until - 600, until)
 
 
 @pytest.fixture
@@ -94,13 +90,13 @@ def store(folder: Path) -> FolderStore:
     return made
 
 
-def sources(board: BoardFigures, **changes: Any) -> Sources:  # noqa: ANN401
+def sources(board: annotate_board.Board, **changes: Any) -> Sources:  # noqa: ANN401
     fixed = Sources(
         project="ana/farming",
         domain="Farming",
         place="the Hub",
         board=board,
-        syncer=Syncer(),
+        syncer=Quiet(),
         recent=Recent(),
         invitations=Invitations(),
     )
@@ -108,7 +104,7 @@ def sources(board: BoardFigures, **changes: Any) -> Sources:  # noqa: ANN401
 
 
 def test_an_empty_project_has_an_overview() -> None:
-    told = lead.overview(sources(Board(tasks={"thumbs": Totals()})))
+    told = lead.overview(sources(Board(tasks={"thumbs": Totals(0, 0, 0, 0, 0)})))
     assert told["overall"] == {"wanted": 0, "given": 0, "complete": 0, "questions": 0}
     assert told["pace"]["seconds_left"] is None
     assert told["cells"]["topics"] == []
@@ -122,7 +118,7 @@ def test_progress_is_told_overall_and_by_task_with_what_is_left_at_this_pace() -
         recent.note(thumb(a_sample(number), 0, True, received_at=at, duration_ms=4000))
     board = Board(
         tasks={"thumbs": Totals(60, 20, 22, 5, 30), "exam": Totals(60, 60, 60, 20, 20)},
-        people=[Person("ana", {"thumbs": 22})],
+        people=[person("ana", {"thumbs": 22})],
     )
     told = lead.overview(sources(board, recent=recent))
     assert told["overall"] == {"wanted": 120, "given": 80, "complete": 25, "questions": 50}
@@ -133,17 +129,21 @@ def test_progress_is_told_overall_and_by_task_with_what_is_left_at_this_pace() -
 
 
 def test_cells_are_a_grid_and_of_too_many_those_with_most_to_do_are_shown() -> None:
-    few = [Cell("Clay", "Vet", 10, 3), Cell("Clay", "Cook", 10, 10), Cell("Bees", "Cook", 5, 0)]
+    few = [
+        CellTotals("Clay", "Vet", 10, 3),
+        CellTotals("Clay", "Cook", 10, 10),
+        CellTotals("Bees", "Cook", 5, 0),
+    ]
     told = lead.overview(sources(Board(cells=few)))["cells"]
     assert told["topics"] == ["Clay", "Bees"]
     assert told["perspectives"] == ["Vet", "Cook"]
     assert told["rows"] == [[[3, 10], [10, 10]], [None, [0, 5]]]
-    many = [Cell(f"t{t}", f"p{p}", 10, t % 11) for t in range(500) for p in range(100)]
+    many = [CellTotals(f"t{t}", f"p{p}", 10, t % 11) for t in range(500) for p in range(100)]
     told = lead.overview(sources(Board(cells=many)))["cells"]
     assert len(told["topics"]) == 30
     assert told["topics_left_out"] == 470
     assert {cell[0] for row in told["rows"] for cell in row} == {0}
-    wide = [Cell("t", f"p{p}", 10, 1) for p in range(4_000)]
+    wide = [CellTotals("t", f"p{p}", 10, 1) for p in range(4_000)]
     assert len(lead.overview(sources(Board(cells=wide)))["cells"]["rows"]) == 1
 
 
@@ -151,10 +151,10 @@ def test_people_are_told_newest_first_with_what_they_hold() -> None:
     until = datetime.now(UTC).timestamp() + 600
     board = Board(
         people=[
-            Person("ana", {"thumbs": 3, "pairwise": 2}, 1, 2, last_at="2026-01-01T00:00:00.000Z"),
-            Person("bo", {}, last_at="2026-01-02T00:00:00.000Z"),
+            person("ana", {"thumbs": 3, "pairwise": 2}, 1, 2, last_at="2026-01-01T00:00:00.000Z"),
+            person("bo", {}, last_at="2026-01-02T00:00:00.000Z"),
         ],
-        held=[Lease("ana", 12, until), Lease("ana", 5, until - 60), Lease("new~0a", 12, until)],
+        held=[lease("ana", 12, until), lease("ana", 5, until - 60), lease("new~0a", 12, until)],
     )
     new, bo, ana = lead.overview(sources(board))["people"]["shown"]
     assert (new["annotator"], new["total"], new["holds"]) == ("new~0a", 0, 12)
@@ -164,15 +164,19 @@ def test_people_are_told_newest_first_with_what_they_hold() -> None:
 
 
 def test_a_crowd_is_told_in_part() -> None:
-    crowd = [Person(f"p{n}", {"thumbs": n}, last_at=f"2026-01-01T00:{n:05}") for n in range(700)]
+    crowd = [person(f"p{n}", {"thumbs": n}, last_at=f"2026-01-01T00:{n:05}") for n in range(700)]
     told = lead.overview(sources(Board(people=crowd)))["people"]
     assert len(told["shown"]) == 500
     assert told["shown"][0]["annotator"] == "p699"
     assert told["left_out"] == 200
+    held = [lease(f"new{n}", 12, 1e9) for n in range(700)] + [lease("p1", 12, 1e9)]
+    told = lead.overview(sources(Board(people=crowd, held=held)))["people"]
+    assert len(told["shown"]) == 1_000
+    assert told["left_out"] == 400
 
 
 def test_what_goes_wrong_is_told() -> None:
-    syncer = Syncer("2026-01-01T00:00:00.000Z", "The Hub asks to wait.", 7, 23)
+    syncer = Quiet("2026-01-01T00:00:00.000Z", "The Hub asks to wait.", (7, 23))
     told = lead.overview(sources(Board(), syncer=syncer, troubles=[f"t{n}" for n in range(30)]))
     assert told["saving"]["trouble"] == "The Hub asks to wait."
     assert (told["saving"]["waiting"], told["saving"]["commits"]) == (7, 23)
@@ -204,6 +208,17 @@ def test_an_invitation_is_made_listed_without_its_key_and_taken_back(store: Fold
             lead.invite(store, wrong, pseudonyms=False, made_by="")
     with pytest.raises(InvalidInput):
         lead.revoke(store, {})
+
+
+def test_an_invitation_is_extended_by_thirty_days(store: FolderStore) -> None:
+    made = lead.invite(store, {"name": "Eva", "expires": "7d"}, pseudonyms=False, made_by="ana")
+    longer = lead.extend(store, {"id": made["invitation"]["id"]})["invitation"]
+    assert longer["state"] == "good"
+    later = datetime.now(UTC) + timedelta(days=36)
+    assert invitations.load(store).check(made["token"], later).name == "Eva"
+    for wrong in ({}, {"id": 5}, {"id": "0123456789"}):
+        with pytest.raises(InvalidInput):
+            lead.extend(store, wrong)
 
 
 def test_settings_are_told_and_saved_and_nothing_else_changes(store: FolderStore) -> None:
@@ -292,35 +307,26 @@ def test_a_preview_of_guidelines_can_do_nothing_but_be_read(store: FolderStore) 
     assert "<script" not in html
 
 
-@dataclass(frozen=True)
-class Question:
-    task: Task
-    sample_id: str = "s"
-    completion_ids: tuple[str, ...] = ()
-
-
 def test_a_question_becomes_a_control_whatever_side_it_was_seen_on(store: FolderStore) -> None:
     def put(question: Question, **answer: object) -> None:
         lead.control(store, question, answer, made_by="ana")
 
-    put(Question("pairwise", completion_ids=("b", "a")), preference="left", note="Clearer")
-    put(Question("thumbs", completion_ids=("a",)), label=False)
-    put(Question("rate", completion_ids=("a",)), rating=4)
-    put(Question("exam"), option="Wait")
+    put(Question("pairwise", "s", ("b", "a")), preference="left", note="Clearer")
+    put(Question("thumbs", "s", ("a",)), label=False)
+    put(Question("rate", "s", ("a",)), rating=4)
+    put(Question("exam", "s"), option="Wait")
     kept = {one.task: one for one in controls.load(store).controls}
     assert kept["pairwise"].preferred == "b"
     assert (kept["pairwise"].note, kept["pairwise"].made_by) == ("Clearer", "ana")
     assert (kept["thumbs"].label, kept["rate"].rating, kept["exam"].option) == (False, 4, "Wait")
-    put(Question("pairwise", completion_ids=("a", "b")), preference="tie")
+    put(Question("pairwise", "s", ("a", "b")), preference="tie")
     assert len(controls.load(store).controls) == 4
-    reply = lead.control(
-        store, Question("pairwise", completion_ids=("b", "a")), {"remove": True}, made_by=""
-    )
+    reply = lead.control(store, Question("pairwise", "s", ("b", "a")), {"remove": True}, made_by="")
     assert reply == {"controls": 3}
     for question, answer in (
-        (Question("edit", completion_ids=("a",)), {}),
-        (Question("thumbs", completion_ids=("a",)), {}),
-        (Question("rate", completion_ids=("a",)), {"rating": 9}),
+        (Question("edit", "s", ("a",)), {}),
+        (Question("thumbs", "s", ("a",)), {}),
+        (Question("rate", "s", ("a",)), {"rating": 9}),
     ):
         with pytest.raises(InvalidInput, match="control question"):
             lead.control(store, question, answer, made_by="")

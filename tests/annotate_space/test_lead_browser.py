@@ -70,7 +70,7 @@ def test_a_lead_sees_what_comes_in(space: RunningSpace, new_page: NewPage) -> No
     expect(page.locator("article.card")).to_be_hidden()
     expect(view).to_contain_text("Farming")
     expect(view).to_contain_text("of 36 votes")
-    expect(view).to_contain_text("rubbish")
+    expect(view).to_contain_text("x-000001.jsonl:2")
     expect(view).to_contain_text("<img src=x onerror='window.hacked=1'>")
     assert page.evaluate("window.hacked") is None
     cell = view.get_by_role("row", name=re.compile("^Clay soils")).get_by_role("cell").first
@@ -137,8 +137,16 @@ def test_a_link_lets_somebody_in_until_it_is_taken_back(
     invited.keyboard.press("Escape")
     invited.locator("article.card").wait_for()
     expect(invited.locator(".deck [data-part=who]")).to_have_text("Eva")
+    (before,) = invitations.load(FolderStore(folder)).invitations
+    extend = panel.get_by_role("button", name="Extend the link for Eva by 30 days")
+    extend.click()
+    wait_for(
+        lambda: invitations.load(FolderStore(folder)).invitations[0].expires_at > before.expires_at
+    )
+    expect(extend).to_be_focused()
     panel.get_by_role("button", name="Take back the link for Eva").click()
     panel.get_by_role("button", name="Keep").click()
+    expect(panel.get_by_role("button", name="Take back the link for Eva")).to_be_focused()
     panel.get_by_role("button", name="Take back the link for Eva").click()
     panel.get_by_role("button", name="Take back", exact=True).click()
     expect(panel).to_contain_text("No link is good")

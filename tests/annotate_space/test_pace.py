@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
+from collections.abc import Sequence
 
 import pytest
 
+from annotate_space import pace
 from annotate_space.pace import HOUR, Pace
 
 HUB_ALLOWS = 128
@@ -91,3 +94,21 @@ def test_where_nobody_counts_nothing_is_stretched() -> None:
     assert not pace.stale(1_000)
     assert not pace.spent(1_000)
     assert pace.wait(1_000) == 1.0
+
+
+def test_who_asks_at_the_same_moment_gets_the_same_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Pace(60.0)
+    for moment in range(10):
+        one.committed(moment)
+    end = HOUR + 4.5
+    interrupting = [end]
+
+    def interrupted(times: Sequence[float], moment: float) -> int:
+        found = bisect_right(times, moment)
+        while interrupting:
+            assert one.total(interrupting.pop()) == 5
+        return found
+
+    monkeypatch.setattr(pace, "bisect_right", interrupted)
+    assert one.total(end) == 5
+    assert one.total(end) == 5

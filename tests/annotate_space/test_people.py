@@ -212,6 +212,18 @@ def test_pseudonyms_are_stable_different_and_need_the_secret(store: FolderStore)
         assert len(name) == len("annotator-") + 10
 
 
+def test_a_lead_is_named_in_the_dataset_as_annotators_are(store: FolderStore) -> None:
+    named = door(store, on_space=True)
+    assert named.annotator(BO) == "Bo"
+    assert named.annotator(None) == ""
+    hidden = door(store, on_space=True, pseudonyms=True)
+    assert hidden.annotator(BO) == hidden.admit({}, BO).annotator
+    assert hidden.annotator(BO).startswith("annotator-")
+    for pseudonyms in (False, True):
+        laptop = door(store, on_space=False, pseudonyms=pseudonyms)
+        assert laptop.annotator(None) == laptop.annotator(BO) == "owner"
+
+
 def test_everybody_at_a_laptop_is_lead_and_no_stranger_on_a_space(store: FolderStore) -> None:
     assert door(store, on_space=False).is_lead(None)
     with pytest.raises(NotAllowed, match="leads"):
@@ -246,8 +258,23 @@ def test_the_owner_the_named_and_who_may_write_lead(hub: HubServer, project: Hub
     assert not other.is_lead(cy)
 
 
+@pytest.mark.parametrize(
+    ("role", "leads"),
+    [("admin", True), ("write", True), ("contributor", False), ("read", False), (None, False)],
+)
+def test_only_who_surely_may_write_to_what_an_organisation_has_leads(
+    hub: HubServer, role: str | None, leads: bool
+) -> None:
+    hub.add_user("growers", "hf_growers12")
+    shared = HubStore("growers/farming", token="hf_growers12", hub=hub.url)
+    make_project(shared, a_seed(), Project())
+    one = Door(Settings(project="growers/farming", hub=hub.url, on_space=True), shared, b"s")
+    token = hub.add_user("di", "hf_ditoken12", orgs=["growers"], org_role=role)
+    assert one.is_lead(HubUser("di", token=token)) == leads
+
+
 def test_write_access_is_remembered_a_while_without_the_token(
-    hub: HubServer, project: HubStore
+    hub: HubServer, project: HubStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = Clock()
     one = Door(
@@ -264,6 +291,8 @@ def test_write_access_is_remembered_a_while_without_the_token(
     clock.now += 301
     hub.fail(Fault("whoami", status=500, times=None))
     assert not one.is_lead(cy)
+    assert "cannot be asked" in caplog.text
+    assert "cy" not in caplog.text.split()
     hub.clear_faults()
     hub.clear_requests()
     clock.now += 21
@@ -288,6 +317,23 @@ def test_a_program_is_known_by_its_token(hub: HubServer) -> None:
         tokens.user(token)
 
 
+def test_invented_tokens_cost_the_hub_few_questions(hub: HubServer) -> None:
+    clock = Clock()
+    tokens = Tokens(hub.url, clock=clock)
+    token = hub.add_user("cy", "hf_cytoken12")
+    assert tokens.user(token) is not None
+    refused = 0
+    for number in range(40):
+        try:
+            assert tokens.user(f"hf_invented{number}") is None
+        except StoreUnavailable:
+            refused += 1
+    assert (refused, len(hub.requests)) == (36, 5)
+    assert tokens.user(token) is not None, "who is known is not held up"
+    clock.now += 1
+    assert tokens.user("hf_invented99") is None
+
+
 @pytest.mark.parametrize(
     ("headers", "token"),
     [
@@ -308,7 +354,7 @@ def test_the_profile_of_a_sign_in_tells_name_and_organisations() -> None:
         "name": "Bo B", "preferred_username": "bo",
         "orgs": [{"name": "The Growers", "preferred_username": "growers"}, {"name": "x"}, 5],
     }  # fmt: skip
-    assert user_of_profile(profile, "t") == HubUser("bo", ("growers", "x"), "t")
+    assert user_of_profile(profile, "t") == HubUser("bo", ("growers",), "t"), "any can be called x"
     assert user_of_profile({"preferred_username": "bo"}, None) == HubUser("bo")
 
 
@@ -316,12 +362,27 @@ def test_the_secret_is_the_one_configured_or_follows_the_token(
     hub: HubServer, project: HubStore
 ) -> None:
     settings = Settings(project="ana/farming", hub=hub.url, hf_token="hf_one")
-    assert secret_of(replace(settings, secret="mine"), project) == b"mine"
+    mine = replace(settings, secret="mine")
+    assert secret_of(mine, project) == secret_of(replace(mine, hf_token="two"), project)
+    assert secret_of(mine, project) != secret_of(replace(mine, secret="yours"), project)
+    assert b"mine" not in secret_of(mine, project)
     assert secret_of(settings, project) == secret_of(settings, project)
     assert secret_of(settings, project) != secret_of(replace(settings, hf_token="two"), project)
     assert b"hf_one" not in secret_of(settings, project)
     other = HubStore("ana/other", token=None, hub=hub.url)
-    assert secret_of(settings, project) != secret_of(replace(settings, project="ana/other"), other)
+    for one in (settings, mine):
+        assert secret_of(one, project) != secret_of(replace(one, project="ana/other"), other)
+
+
+def test_a_shared_secret_is_another_for_each_folder_however_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def secret(name: str) -> bytes:
+        return secret_of(Settings(project=name, secret="mine"), FolderStore(name))
+
+    assert secret("./one") == secret(str(tmp_path / "one")) != secret("./two")
 
 
 def test_a_folder_keeps_a_secret_that_all_its_servers_share(store: FolderStore) -> None:

@@ -6,14 +6,15 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from annotate_space.people import Person
+from annotate_space.people import AskName, Person
 from annotate_space.service import MAX_EVENTS, AnnotateService, Receipt
-from pipeline.core import layout
+from pipeline.core import controls, invitations, layout
 from pipeline.core.errors import InvalidInput, ProjectNotFound, StoreUnavailable
 from pipeline.core.feedback import FeedbackEvent
 from pipeline.core.projects import load_feedback, read_feedback, work_folder
@@ -272,6 +273,56 @@ def test_only_what_was_handed_out_can_be_answered(start: Start) -> None:
         assert "not belong to a question" in next(iter(receipt.rejected.values()))
 
 
+def test_an_id_that_somebody_else_used_is_told_and_nothing_is_lost(start: Start) -> None:
+    service = start()
+    service.submit(ANA, [up(ask(service)[0])])
+    card = ask(service, BOB)[0]
+    receipt = service.submit(BOB, [up(card)])
+    assert receipt.received == []
+    assert "new one" in receipt.rejected["e1"]
+    assert service.saved(BOB, ["e1"]) == {}
+    assert service.forgotten(BOB, ["e1"]) == ["e1"]
+    assert service.submit(BOB, [up(card, "e2")]).received == ["e2"]
+
+
+def test_an_id_that_is_too_long_is_refused(start: Start) -> None:
+    service = start()
+    receipt = service.submit(ANA, [up(ask(service)[0], "x" * 201)])
+    assert "event_id" in receipt.rejected["x" * 200]
+
+
+def test_a_control_looks_like_any_other_question(start: Start, folder: Path) -> None:
+    first = SAMPLES[0].completions[0].completion_id
+    known = controls.control(
+        task="thumbs", sample_id=SAMPLES[0].sample_id, completion_ids=(first,), label=True
+    )
+    controls.add(FolderStore(folder), known)
+    change(folder, controls=0.5)
+    service = start()
+    given = ask(service, count=20)
+    assert any([card.pop("control") for card in given])
+    assert len({frozenset(card) for card in given}) == 1
+    assert first not in json.dumps(given)
+
+
+def test_damaged_lists_stop_nobody_and_let_nobody_in(start: Start, folder: Path) -> None:
+    store = FolderStore(folder)
+    day = timedelta(days=1)
+    token = invitations.make(store, "Ana", day, pseudonyms=False, made_by="lead").token
+    store.commit({layout.CONTROLS: b"{oops"}, message="Damage")
+    service = start()
+    assert any("controls.json" in trouble for trouble in service.troubles())
+    assert service.admit({"invite": token}, None).name == "Ana"
+    invitations.revoke(store, invitations.load(store).invitations[0].id)
+    service.reload()
+    with pytest.raises(AskName, match="taken back"):
+        service.admit({"invite": token}, None)
+    store.commit({layout.INVITATIONS: b"{oops"}, message="Damage")
+    service.reload()
+    with pytest.raises(AskName):
+        service.admit({"invite": token}, None)
+
+
 def test_too_many_events_at_once_are_refused_whole(start: Start) -> None:
     service = start()
     with pytest.raises(InvalidInput, match="201 events"):
@@ -342,6 +393,36 @@ def test_an_answer_replaces_one_from_a_server_whose_clock_is_ahead(
     assert service.progress(ANA)["thumbs"]["done"] == 1
     service.close()
     assert len(list(load_feedback(FolderStore(folder)).current())) == 1
+
+
+def test_an_undo_by_id_wins_over_a_clock_that_is_ahead(start: Start, folder: Path) -> None:
+    ahead = thumb(SAMPLES[0], 0, True, ANA.annotator, received_at="2099-01-01T00:00:00Z")
+    ahead = ahead.model_copy(update={"event_id": "e1"})
+    store = FolderStore(folder)
+    store.commit({"feedback/2099/01/01/b-1.jsonl": ahead.to_line().encode()}, message="Add")
+    service = start()
+    assert service.progress(ANA)["thumbs"]["done"] == 1
+    assert service.withdraw(ANA, ["e1"]).received == ["e1"]
+    assert service.progress(ANA)["thumbs"]["done"] == 0
+
+
+@pytest.mark.parametrize("year", ["2099", "9999"])
+def test_answers_in_one_message_keep_their_order_behind_such_a_clock(
+    start: Start, folder: Path, year: str
+) -> None:
+    card = ask(start())[0]
+    sample = next(s for s in SAMPLES if s.instruction == card["instruction"])
+    moment = f"{year}-12-31T23:59:59.{'999' if year == '9999' else '000'}Z"
+    for index in range(2):
+        ahead = thumb(sample, index, True, ANA.annotator, received_at=moment)
+        path = f"feedback/2099/01/01/b-{index:06d}.jsonl"
+        FolderStore(folder).commit({path: ahead.to_line().encode()}, message="Add")
+    service = start()
+    back = {"event_id": "0-sorts-first", "ticket": card["ticket"], "status": "withdrawn"}
+    receipt = service.submit(ANA, [up(card, "z-sorts-last", label=False), back])
+    assert receipt.received == ["z-sorts-last", "0-sorts-first"]
+    if year == "2099":
+        assert service.progress(ANA)["thumbs"]["done"] == 1
 
 
 def test_a_server_that_cannot_save_says_why(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

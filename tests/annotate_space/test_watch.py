@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,7 +17,8 @@ from annotate_space.watch import Inbox, Watcher
 from pipeline.core import layout
 from pipeline.core.errors import StoreUnavailable
 from pipeline.core.feedback import BadLine, FeedbackEvent, Parsed
-from pipeline.core.store import Store
+from pipeline.core.projects import read_feedback
+from pipeline.core.store import Content, Store
 from pipeline.core.store_folder import FolderStore
 from pipeline.core.store_hub import HubStore
 from tests.factories import a_sample, fill, thumb
@@ -95,6 +97,17 @@ def test_a_project_without_feedback_has_none(store: Store) -> None:
     assert list(inbox.read_new()) == []
     add(store, EVENTS)
     assert list(inbox.read_new()) == EVENTS
+
+
+def test_a_folder_that_is_named_like_a_file_is_none(store: Store) -> None:
+    store.commit({"feedback/x.jsonl/note.txt": b"x"}, message="Add")
+    add(store, EVENTS[:2])
+    inbox = Inbox(store)
+    assert list(inbox.read_new()) == list(read_feedback(store)) == EVENTS[:2]
+    store.commit({"feedback/y.jsonl/z.jsonl/note.txt": b"x"}, message="Add")
+    add(store, EVENTS[2:], number=2)
+    assert list(inbox.read_new()) == EVENTS[2:]
+    assert list(read_feedback(store)) == EVENTS
 
 
 def test_our_own_files_are_not_read_again(store: Store, tmp_path: Path) -> None:
@@ -195,6 +208,61 @@ def test_what_the_listener_could_not_take_is_given_again(store: Store) -> None:
     assert told.arrived == EVENTS
     assert told.changes == 1
     assert watcher.trouble is None
+
+
+def test_what_was_read_before_a_failure_arrives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FolderStore(tmp_path / "project")
+    fill(store, [a_sample(0)])
+    told = Told()
+    watcher = watching(store, told)
+    watcher.look()
+    add(store, EVENTS[:2], number=1)
+    second = add(store, EVENTS[2:], number=2)
+    read = store.read
+
+    def refuse(path: str) -> Content:
+        if path == second:
+            raise StoreUnavailable("Not now.", "")
+        return read(path)
+
+    monkeypatch.setattr(store, "read", refuse)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            watcher.look()
+    assert told.arrived == EVENTS[:2]
+    monkeypatch.setattr(store, "read", read)
+    watcher.look()
+    assert told.arrived == EVENTS
+
+
+def test_nobody_waits_long_for_a_look_of_somebody_else(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_PATIENCE", 0.05)
+    told = Told()
+    watcher = watching(store, told)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        go_on.wait(30)
+
+    watcher._changed = hang
+    slow = threading.Thread(target=watcher.look)
+    slow.start()
+    assert begun.wait(30)
+    before = time.monotonic()
+    watcher.look()
+    assert time.monotonic() - before < 5
+    assert slow.is_alive()
+    go_on.set()
+    slow.join()
+    watcher._changed = told.changed
+    add(store, EVENTS)
+    watcher.look()
+    assert told.changes == 1
 
 
 def test_the_thread_goes_on_after_an_outage(hub: HubServer, on_hub: HubStore) -> None:

@@ -9,11 +9,12 @@ import string
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.core import invitations, layout
-from pipeline.core.errors import InvalidInput, InvitationNeeded, StoreUnavailable
+from pipeline.core.errors import Conflict, InvalidInput, InvitationNeeded, StoreUnavailable
 from pipeline.core.feedback import timestamp
 from pipeline.core.invitations import MOST, Invitation, Invitations, parse_duration
 from pipeline.core.projects import make_project
@@ -62,6 +63,61 @@ def test_an_invitation_that_was_taken_back_lets_nobody_in(store: FolderStore) ->
     assert known.check(other.token, now()).name == "Bo"
     with pytest.raises(InvalidInput, match="no invitation"):
         invitations.revoke(store, "0123456789")
+
+
+def test_an_invitation_that_is_extended_lets_in_by_the_same_link(store: FolderStore) -> None:
+    made, other = make(store), make(store, "Bo")
+    month = timedelta(days=30)
+    longer = invitations.extend(store, f" {made.invitation.id} ", month)
+    known = invitations.load(store)
+    assert known.check(made.token, now() + WEEK + month - timedelta(minutes=1)) == longer
+    with pytest.raises(InvitationNeeded, match="expired"):
+        known.check(made.token, now() + WEEK + month + timedelta(minutes=1))
+    assert known.check(other.token, now()).expires_at == other.invitation.expires_at
+    assert longer.id == made.invitation.id
+
+
+def test_an_expired_invitation_is_extended_from_now(store: FolderStore) -> None:
+    made = make(store)
+    gone = made.invitation.model_copy(update={"expires_at": timestamp(now() - WEEK)})
+    data = Invitations(invitations=(gone,)).to_json()
+    store.commit({layout.INVITATIONS: data}, message="Let time pass")
+    with pytest.raises(InvitationNeeded, match="expired"):
+        invitations.load(store).check(made.token, now())
+    invitations.extend(store, gone.id, WEEK)
+    known = invitations.load(store)
+    known.check(made.token, now() + WEEK - timedelta(minutes=1))
+    with pytest.raises(InvitationNeeded, match="expired"):
+        known.check(made.token, now() + WEEK + timedelta(minutes=1))
+
+
+def test_only_what_may_be_is_extended(store: FolderStore) -> None:
+    made = make(store)
+    for time in (timedelta(0), timedelta(days=-1), timedelta(days=360)):
+        with pytest.raises(InvalidInput, match="at most a year"):
+            invitations.extend(store, made.invitation.id, time)
+    with pytest.raises(InvalidInput, match="no invitation"):
+        invitations.extend(store, "0123456789", WEEK)
+    invitations.revoke(store, made.invitation.id)
+    with pytest.raises(InvalidInput, match="taken back"):
+        invitations.extend(store, made.invitation.id, WEEK)
+
+
+def test_an_extension_that_is_repeated_extends_once(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make(store)
+    commit = store.commit
+
+    def reply_lost(*given: Any, **words: Any) -> None:  # noqa: ANN401
+        monkeypatch.setattr(store, "commit", commit)
+        commit(*given, **words)
+        raise Conflict(layout.INVITATIONS)
+
+    monkeypatch.setattr(store, "commit", reply_lost)
+    longer = invitations.extend(store, made.invitation.id, WEEK)
+    whole = datetime.fromisoformat(longer.expires_at) - now()
+    assert timedelta(days=13) < whole <= 2 * WEEK
 
 
 def test_a_token_can_be_sent_in_an_address_and_is_short(store: FolderStore) -> None:

@@ -106,7 +106,7 @@ def test_a_full_disk_says_so_and_changes_nothing(
     def refuse(path: Path, data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store_folder, "_write_durably", refuse)
+    monkeypatch.setattr(store_folder, "write_durably", refuse)
     with pytest.raises(StoreUnavailable, match="No space left on device"):
         store.commit({"a.txt": b"2"}, message="Change")
     assert store.read("a.txt").data == b"1"

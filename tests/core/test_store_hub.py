@@ -155,6 +155,28 @@ def test_a_read_only_token_may_read_but_not_write(hub: HubServer, store: HubStor
     assert hub.files(NAME)["seed_data.json"] == b"{}"
 
 
+@pytest.mark.parametrize(
+    ("role", "may", "surely"),
+    [
+        ("admin", True, True),
+        ("write", True, True),
+        ("contributor", True, False),
+        ("read", False, False),
+        (None, True, False),
+    ],
+)
+def test_a_member_of_an_organisation_may_write_by_their_role(
+    hub: HubServer, role: str | None, may: bool, surely: bool
+) -> None:
+    token = hub.add_user("di", orgs=["growers"], org_role=role)
+    member = HubStore("growers/farming", token=token, hub=hub.url)
+    assert (member.can_write(), member.surely_writes()) == (may, surely)
+    reader = HubStore("growers/farming", token=hub.add_token("di", "read"), hub=hub.url)
+    assert not reader.can_write()
+    assert not reader.surely_writes()
+    assert not HubStore("growers/farming", token=None, hub=hub.url).surely_writes()
+
+
 def test_a_stranger_does_not_see_a_private_project(hub: HubServer, store: HubStore) -> None:
     stranger = HubStore(NAME, token=hub.add_user("bob"), hub=hub.url)
     assert not stranger.exists()

@@ -18,6 +18,7 @@ class Caller:
     name: str
     orgs: frozenset[str]
     role: Role
+    org_role: str | None = "write"
 
     def belongs_to(self, namespace: str) -> bool:
         """Whether the namespace is the user's own or one of their organisations."""
@@ -34,16 +35,18 @@ class Accounts:
     """All users and tokens."""
 
     orgs: dict[str, frozenset[str]] = field(default_factory=dict)
+    org_roles: dict[str, str | None] = field(default_factory=dict)
     callers: dict[str, Caller] = field(default_factory=dict)
 
-    def add_user(self, name: str, orgs: Iterable[str]) -> None:
+    def add_user(self, name: str, orgs: Iterable[str], org_role: str | None = "write") -> None:
         """Register a user; a second time replaces the organisations of later tokens."""
         self.orgs[name] = frozenset(orgs)
+        self.org_roles[name] = org_role
 
     def add_token(self, name: str, role: Role, token: str | None) -> str:
         """Give a registered user one more token."""
         if name not in self.orgs:
             raise KeyError(f"no user {name!r}: call add_user first")
         token = token or f"hf_{secrets.token_hex(17)}"
-        self.callers[token] = Caller(name, self.orgs[name], role)
+        self.callers[token] = Caller(name, self.orgs[name], role, self.org_roles[name])
         return token

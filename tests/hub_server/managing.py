@@ -46,7 +46,10 @@ def whoami(hub: Hub, call: Call) -> Response:
             "name": caller.name,
             "fullname": caller.name.title(),
             "email": f"{caller.name}@example.org",
-            "orgs": [{"name": org, "roleInOrg": "write"} for org in sorted(caller.orgs)],
+            "orgs": [
+                {"name": org, **({"roleInOrg": caller.org_role} if caller.org_role else {})}
+                for org in sorted(caller.orgs)
+            ],
             "auth": {"type": "access_token", "accessToken": token},
         }
     )

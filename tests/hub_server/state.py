@@ -97,10 +97,14 @@ class Hub:
         token: str | None = None,
         role: Role = "write",
         orgs: Iterable[str] = (),
+        org_role: str | None = "write",
     ) -> str:
-        """Register a user, a member of these organisations, and return a token."""
+        """Register a user, a member of these organisations, and return a token.
+
+        ``org_role`` is what ``whoami`` tells of them in these; None: nothing.
+        """
         with self.lock:
-            self.accounts.add_user(name, orgs)
+            self.accounts.add_user(name, orgs, org_role)
             return self.accounts.add_token(name, role, token)
 
     def add_token(self, user: str, role: Role = "read", token: str | None = None) -> str:

@@ -41,6 +41,7 @@ class Work:
         url: Of the Space.
         who: One for each, as the card says who is there.
         every: Seconds from one vote of a person to the next.
+        arrive: Seconds within which everybody comes.
         patience: Seconds to wait at the end until all is saved.
         reloads: How often, of votes, somebody reloads the page: then the cards in hand are asked
             for again, while the votes are kept.
@@ -50,6 +51,7 @@ class Work:
     url: str
     who: list[dict[str, Any]]
     every: float
+    arrive: float
     patience: float
     reloads: float
     result: str
@@ -103,7 +105,7 @@ class Annotator:
 
     async def live(self, stop: asyncio.Event) -> None:
         """Vote until ``stop``, then wait until everything is saved."""
-        turn = time.monotonic() + self._chance.random() * self._work.every
+        turn = time.monotonic() + self._chance.random() * self._work.arrive
         while not stop.is_set():
             await _until(turn)
             turn = max(turn + self._work.every, time.monotonic())

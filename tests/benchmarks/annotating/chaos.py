@@ -123,7 +123,7 @@ def measure(folder: Path, *, people: int = 50, minutes: float = 10) -> dict[str,
         each = 60 * minutes / (len(ACTS) + 1)
         scene = Scene(hub, space, folder / "work", pause=min(15.0, each / 2))
         with space, a_browser() as browser:
-            with People(folder, space.url, who, every=EVERY, patience=150) as crowd:
+            with People(folder, space.url, who, every=EVERY, arrive=EVERY, patience=150) as crowd:
                 visitor = Visitor(browser, space.url)
                 for number, (name, act) in enumerate(ACTS.items(), start=1):
                     visitor.vote(until=scene.began + number * each)

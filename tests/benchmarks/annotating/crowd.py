@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from dataclasses import asdict
@@ -14,6 +15,8 @@ EVERY: Final = 2.0
 """Seconds from one vote of a person to the next."""
 TARGET_MS: Final = 100.0
 _IN_HAND: Final = 12
+_ARRIVE: Final = 10.0
+"""Seconds within which everybody comes."""
 
 
 def measure(
@@ -36,12 +39,15 @@ def measure(
         who = hub.who(people)
         with hub.space(SEEDBED_COMMIT_SECONDS=str(commit_seconds)) as space:
             opened = space.first_visit()
-            with People(folder, space.url, who, every=every, patience=240) as crowd:
+            arrive = min(_ARRIVE, 6 * minutes)
+            with People(folder, space.url, who, every=every, arrive=arrive, patience=240) as crowd:
                 end = time.monotonic() + 60 * minutes
                 memory = [space.memory_mb()]
+                used = space.cpu_s()
                 while time.monotonic() < end:
                     time.sleep(max(0.0, min(5.0, end - time.monotonic())))
                     memory.append(space.memory_mb())
+                used = space.cpu_s() - used
                 crowd.tell_to_end()
                 done = crowd.result()
             stopped = space.stop()
@@ -49,6 +55,8 @@ def measure(
             **_figures(hub, done, people, minutes),
             "samples": samples,
             "first_visit_s": round(opened, 2),
+            "space_cpu_share": round(used / 60 / minutes, 2),
+            "machine_load": round(os.getloadavg()[0], 1),
             "space_peak_mb": round(max(memory)),
             "space_stop_s": round(stopped, 1),
         }

@@ -242,6 +242,14 @@ class Space:
         """Its resident memory now."""
         return resident_mb(self._process.pid) if self._process else 0.0
 
+    def cpu_s(self) -> float:
+        """Seconds of processor time that it has used."""
+        if self._process is None:
+            return 0.0
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii")
+        fields = stat.rpartition(")")[2].split()  # from the third on
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def said(self) -> str:
         """The end of what it printed."""
         return self.log.read_text(errors="replace")[-2_000:]
@@ -273,6 +281,7 @@ class People:
         url: Of the Space.
         who: One for each, as the card says who is there.
         every: Seconds from one vote of a person to the next.
+        arrive: Seconds within which everybody comes.
         patience: Seconds that they wait at the end until all is saved.
         reloads: How often, of votes, somebody reloads the page.
     """
@@ -284,13 +293,14 @@ class People:
         who: list[dict[str, Any]],
         *,
         every: float,
+        arrive: float,
         patience: float,
         reloads: float = 0.01,
     ) -> None:
         self._result = folder / "done.json"
         self._patience = patience
         work = folder / "annotators.json"
-        told = Work(url, who, every, patience, reloads, str(self._result))
+        told = Work(url, who, every, arrive, patience, reloads, str(self._result))
         work.write_text(json.dumps(asdict(told)))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.benchmarks.annotating.annotators", str(work)],
