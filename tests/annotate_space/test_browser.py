@@ -375,7 +375,7 @@ def test_an_answer_that_is_refused_can_be_opened_again(
     choose(page, "edit")
 
     def refuse(route: Route) -> None:
-        sent = route.request.post_data_json
+        sent = route.request.post_data_json or {}
         given = sent["data"]["events"] if sent["fn_name"] == "submit" else []
         if not given:
             return route.continue_()
@@ -664,6 +664,7 @@ def test_an_invitation_lets_in_and_leaves_the_address_bar(
     page.reload()
     expect(page.locator("[data-part=who]")).to_have_text("Carla")
     page.goto(f"{space.url}/?invite=not-a-token")  # the project is open to everybody
+    expect(page.locator("[data-part=problem]")).to_contain_text("invitation")
     page.get_by_label("Your name").fill("Dora")
     page.keyboard.press("Enter")
     expect(page.locator("[data-part=who]")).to_have_text("Dora")
