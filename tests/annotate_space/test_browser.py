@@ -819,9 +819,8 @@ def test_a_space_that_is_not_set_up_says_what_to_do(folder: Path, new_page: NewP
     with RunningSpace("annotate_space", {"SEEDBED_PROJECT": str(folder)}) as space:
         page = new_page()
         page.goto(space.url)
-        expect(page.locator("#deck [data-part=message-text]")).to_contain_text(
-            "There is no project"
-        )
+        message = page.locator("#deck [data-part=message]")
+        expect(message).to_contain_text("There is no project")
         fill(FolderStore(folder), [a_sample(1)])
         page.get_by_role("button", name="Try again").click()
         expect(page.get_by_label("Your name")).to_be_visible()
