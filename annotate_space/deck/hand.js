@@ -58,7 +58,7 @@ function unsentQuestions() {
 }
 
 // Of the last few questions a part only, so that there is something to do for others as well.
-const ahead = () => Math.min(AHEAD, Math.max(3, Math.ceil(totals().left / 4)));
+const ahead = () => Math.min(AHEAD, Math.max(6, Math.ceil(totals().left / 4)));
 
 function refill() {
   refilling ??= fetchMore(dealing);

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks import chain, faults, kill, memory, work
-from tests.benchmarks.annotating import chaos, crowd, latency
+from tests.benchmarks.annotating import chaos, crowd
 from tests.benchmarks.contenders import Options
 from tests.benchmarks.server import Load
 from tests.llm_server import Call
@@ -65,15 +65,6 @@ def test_only_answered_calls_count_as_paid_again() -> None:
     second = [Call("", digest, 11) for digest in "bcdef"]
     found = kill.paid_again(first, second, 10, {"f": 2})
     assert found == {"paid_again": 1, "paid_again_sent_at_the_kill": 1}
-
-
-@pytest.mark.browser
-def test_the_next_card_is_measured_beside_a_plain_app(tmp_path: Path) -> None:
-    figures = latency.measure(tmp_path, votes=4, each_way=0.02)
-    assert figures["votes_in_the_dataset"] == 8
-    for name in ("card_ms", "card_in_bursts_ms", "plain_gradio_ms"):
-        assert figures[name]["calls"] == 4
-    assert figures["plain_gradio_ms"]["p50"] > 40  # two ways
 
 
 def test_a_small_crowd_loses_and_doubles_nothing(tmp_path: Path) -> None:
