@@ -8,11 +8,9 @@ from typing import Any, Final
 
 import gradio as gr
 
-from annotate_space.words import component_props
+from annotate_space.component import component
 
 _HERE: Final = Path(__file__).parent
-
-WORDS: Final = _HERE / "words.json"
 
 _SCRIPTS: Final = (
     "words.js",
@@ -29,21 +27,8 @@ _SCRIPTS: Final = (
     "dialogs.js",
     "start.js",
 )
-"""Gradio runs one script with ``element``, ``props`` and ``server`` in scope: these, in order."""
 
 
 def deck(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
     """The card, wired to the server functions that its script calls by name."""
-    return gr.HTML(
-        html_template=_text("deck.html"),
-        css_template=_text("deck.css"),
-        js_on_load="\n".join(_text(name) for name in _SCRIPTS),
-        server_functions=list(server_functions),
-        apply_default_css=False,
-        elem_id="deck",
-        **component_props(WORDS),
-    )
-
-
-def _text(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
+    return component(_HERE, "deck", _SCRIPTS, server_functions)

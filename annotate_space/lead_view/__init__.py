@@ -8,14 +8,11 @@ from typing import Any, Final
 
 import gradio as gr
 
-from annotate_space.words import component_props
+from annotate_space.component import component
 
 _HERE: Final = Path(__file__).parent
 
-WORDS: Final = _HERE / "words.json"
-
 _SCRIPTS: Final = ("words.js", "figures.js", "invitations.js", "settings.js", "lead.js")
-"""Gradio runs one script with ``element``, ``props`` and ``server`` in scope: these, in order."""
 
 
 def lead_view(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
@@ -24,16 +21,4 @@ def lead_view(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
     It is wired to the server functions ``overview``, ``invite``, ``extend``, ``revoke`` and
     ``configure``.
     """
-    return gr.HTML(
-        html_template=_text("lead.html"),
-        css_template=_text("lead.css"),
-        js_on_load="\n".join(_text(name) for name in _SCRIPTS),
-        server_functions=list(server_functions),
-        apply_default_css=False,
-        elem_id="lead",
-        **component_props(WORDS),
-    )
-
-
-def _text(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
+    return component(_HERE, "lead", _SCRIPTS, server_functions)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import annotate_space
-from annotate_space.deck import WORDS
 from annotate_space.words import LANGUAGES, component_props, translations
 
+WORDS = Path(annotate_space.__file__).parent / "deck" / "words.json"
 FILES = sorted(Path(annotate_space.__file__).parent.glob("*/words.json"))
 
 
