@@ -149,7 +149,7 @@ def hello(opening: Opening, payload: Payload, caller: Caller) -> Reply:
         "lead": lead,
         "tasks": annotation.tasks,
         "guidelines": rendered(annotation.guidelines),
-        "guidelines_version": annotation.guidelines_version(),
+        "guidelines_version": service.guidelines_version,
         "place": service.place,
         "show_models": annotation.show_models,
         "progress": service.progress(person),
@@ -198,7 +198,7 @@ def next_(opening: Opening, payload: Payload, caller: Caller) -> Reply:
         "items": [for_screen(item) for item in items],
         "progress": service.progress(person),
         "skipped": service.board.skipped(person.annotator),
-        "guidelines_version": service.project.annotation.guidelines_version(),
+        "guidelines_version": service.guidelines_version,
     }
 
 
@@ -265,7 +265,7 @@ def _told(service: AnnotateService, person: Person, receipt: Receipt) -> Reply:
         "wrote": receipt.wrote,
         "saved": service.saved(person, receipt.received),
         "progress": service.progress(person),
-        "guidelines_version": service.project.annotation.guidelines_version(),
+        "guidelines_version": service.guidelines_version,
         **_standing(service),
     }
 

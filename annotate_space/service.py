@@ -466,6 +466,7 @@ class AnnotateService:
             self.door.configure(project.access, self.invitations)
             self.board.configure(project.annotation, seed.cells(), self.controls.controls)
             self.project = project
+            self.guidelines_version = project.annotation.guidelines_version()
             self.domain = seed.domain or self.store.name
             self.language = seed.language
 
