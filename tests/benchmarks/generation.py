@@ -14,7 +14,6 @@ import os
 import platform
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -24,8 +23,8 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).parents[2])
 
 from tests.benchmarks import chain, faults, kill, memory, rivals, work
-from tests.benchmarks.contenders import Options, fresh
-from tests.benchmarks.processes import Failed
+from tests.benchmarks.contenders import Options
+from tests.benchmarks.sections import among, run_sections
 from tests.benchmarks.server import Load
 
 SECTIONS: Final = ("chain", "faults", "kill", "peers", "memory")
@@ -62,31 +61,12 @@ def benchmark(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "peers": lambda: rivals.measure(options, arguments.peers_dir, figures),
         "memory": lambda: memory.measure(folder / "memory", arguments.big_rows),
     }
-    for name in SECTIONS:
-        if name not in arguments.only:
-            continue
-        began = time.monotonic()
-        print(f"{name} ...", flush=True)
-        fresh(folder)
-        try:
-            figures[name] = sections[name]()
-        except Failed as error:
-            figures[name] = {"error": str(error), "passed": False}
-        _tell(name, figures[name], time.monotonic() - began)
-    figures["passed"] = all(figures[name].get("passed", True) for name in arguments.only)
-    return figures
-
-
-def _tell(name: str, figures: dict[str, Any], seconds: float) -> None:
-    for key, value in figures.items():
-        print(f"  {key}: {value}")
-    verdict = {True: "passed", False: "FAILED", None: "measured"}[figures.get("passed")]
-    print(f"{name}: {verdict} in {seconds:.0f} s\n", flush=True)
+    return run_sections(figures, sections, arguments.only, folder)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("--only", type=_sections, default=list(SECTIONS), help="with commas")
+    parser.add_argument("--only", type=among(SECTIONS), default=list(SECTIONS), help="with commas")
     parser.add_argument("--rows", type=int, default=500)
     parser.add_argument("--big-rows", type=int, default=100_000, help="of the memory section")
     parser.add_argument("--in-flight", type=int, default=work.IN_FLIGHT)
@@ -100,13 +80,6 @@ def _arguments() -> argparse.Namespace:
         help="where others are installed, once",
     )
     return parser.parse_args()
-
-
-def _sections(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if unknown := sorted(set(names) - set(SECTIONS)):
-        raise argparse.ArgumentTypeError(f"there is no section {unknown[0]!r}: {SECTIONS}")
-    return [name for name in SECTIONS if name in names]
 
 
 if __name__ == "__main__":
