@@ -14,7 +14,7 @@ from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Store
 from pipeline.generation.planning import fingerprint
 from pipeline.web.visitor import Visitor, writing_store
-from seed_space import words
+from seed_space import pieces
 from seed_space.changes import Choice, choices, compare, merge
 from seed_space.screen import FIELDS, LABELS, STEP_OF, read, show
 from seed_space.session import Session, generation_settings, open_for, open_session
@@ -82,7 +82,7 @@ def open_page(settings: Settings, store: Store | None, session: Session, who: Vi
     except SeedbedError as error:
         blank = show(Seed())
         view = look_over(session, blank)
-        return Opened({"state": "setup"}, words.setup(error), blank, view)
+        return Opened({"state": "setup"}, pieces.setup(error), blank, view)
     values = show(session.saved.seed)
     return Opened(_ready(session, values), "", values, look_over(session, values))
 
@@ -102,15 +102,15 @@ def look_over(session: Session, values: Sequence[object]) -> View:
     marks["preview"] = {"mark": "done" if mark and mark == session.previewed else "open"}
     marks["publish"] = {"mark": _publish_mark(session, reading.problems, changes != [])}
     notes = {
-        step: words.problems(by_step.get(step, ())) if marks[step]["mark"] != "open" else ""
+        step: pieces.problems(by_step.get(step, ())) if marks[step]["mark"] != "open" else ""
         for step in dict.fromkeys(STEP_OF.values())
     }
     first = session.saved.etag is ABSENT
     return View(
         marks=marks,
         notes=notes,
-        summary=words.summary(changes, reading.problems, first=first),
-        engineer=words.engineer(session.generation, mark),
+        summary=pieces.summary(changes, reading.problems, first=first),
+        engineer=pieces.engineer(session.generation, mark),
     )
 
 
@@ -125,7 +125,7 @@ def restore(draft: object) -> list[Any]:
         not isinstance(draft, list)
         or len(draft) != len(FIELDS)
         or not all(isinstance(draft[i], str) for i in texts)
-        or not all(_is_texts(draft[i]) for i in (4, 5))
+        or not all(_is_texts(draft[i]) for i in (4, 5, 7))
         or not _is_examples(draft[6])
     ):
         raise InvalidInput(
@@ -159,7 +159,7 @@ def save(
             return _save_chosen(settings, store, session, values, chosen)
         return _save_mine(settings, store, session, values)
     except SeedbedError as error:
-        return Saving(words.not_saved(error), _rows(chosen) if session.theirs else [])
+        return Saving(pieces.not_saved(error), _rows(chosen) if session.theirs else [])
 
 
 def _save_mine(
@@ -167,7 +167,7 @@ def _save_mine(
 ) -> Saving:
     seed = read(values, session.saved.seed).require()
     if session.saved.etag is not ABSENT and seed == session.saved.seed:
-        return Saving(words.nothing_to_save(), [], _ready(session, list(values)))
+        return Saving(pieces.nothing_to_save(), [], _ready(session, list(values)))
     try:
         session.saved = save_seed(
             store, seed, expect=session.saved.etag, message=_message(session.saved.seed, seed)
@@ -176,7 +176,7 @@ def _save_mine(
         session.theirs = load_seed(store)
         rows = choices(session.saved.seed, seed, session.theirs.seed)
         if rows:
-            return Saving(words.conflict(), rows)
+            return Saving(pieces.conflict(), rows)
         return _save_chosen(settings, store, session, values, [])
     return _done(settings, session, list(values))
 
@@ -194,7 +194,7 @@ def _save_chosen(
     undecided = [LABELS[row["field"]] for row in rows if row["choice"] not in _CHOICES]
     if undecided:
         asked_before = bool(answers)
-        return Saving(words.conflict(choose=undecided if asked_before else ()), rows)
+        return Saving(pieces.conflict(choose=undecided if asked_before else ()), rows)
     picks: dict[str, Choice] = {
         row["field"]: "theirs" if row["choice"] == "theirs" else "mine" for row in rows
     }
@@ -203,7 +203,7 @@ def _save_chosen(
         saved = save_seed(store, merged, expect=theirs.etag, message=_message(theirs.seed, merged))
     except Conflict:
         session.theirs = load_seed(store)
-        return Saving(words.conflict(), choices(base, mine, session.theirs.seed))
+        return Saving(pieces.conflict(), choices(base, mine, session.theirs.seed))
     session.saved, session.theirs, session.opened = saved, None, True
     if "theirs" in picks.values():
         shown = show(merged)
@@ -214,9 +214,9 @@ def _save_chosen(
 def _done(
     settings: Settings, session: Session, kept: list[Any], values: list[Any] | None = None
 ) -> Saving:
-    at = words.now()
+    at = pieces.now()
     keeper = {**_ready(session, kept), "saved_at": at.isoformat()}
-    return Saving(words.saved(settings, at), [], keeper, values)
+    return Saving(pieces.saved(settings, at), [], keeper, values)
 
 
 def _ready(session: Session, values: list[Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ FIELDS: Final = (
     "topics",
     "perspectives",
     "examples",
+    "rules",
 )
 """The seed's fields, in the order in which every handler gets and gives them."""
 
@@ -36,6 +37,7 @@ LABELS: Final = {
     "topics": "Topics",
     "perspectives": "Perspectives",
     "examples": "Examples",
+    "rules": "Rules",
 }
 STEP_OF: Final = {
     "domain": "domain",
@@ -45,6 +47,7 @@ STEP_OF: Final = {
     "topics": "topics",
     "perspectives": "perspectives",
     "examples": "examples",
+    "rules": "expert",
 }
 """The step on which a field is; the seed as a whole belongs to ``publish``."""
 
@@ -94,6 +97,7 @@ def show(seed: Seed) -> list[Any]:
         list(seed.topics),
         list(seed.perspectives),
         [_show_example(example) for example in seed.examples],
+        list(seed.rules),
     ]
 
 
@@ -120,6 +124,7 @@ def read(values: Sequence[object], base: Seed) -> Reading:
                     for item in _rows(screen["examples"])
                     if not _blank_example(item)
                 ],
+                "rules": [row for row in _rows(screen["rules"]) if not _blank(row)],
             }
         )
     except ValidationError as error:

@@ -22,6 +22,7 @@ class Session:
         theirs: A newer version, saved by somebody else, that waits for a choice.
         generation: How the project grows samples, as last read.
         previewed: Fingerprint of the last preview that brought samples.
+        language: Of the visitor's browser, one of ``pipeline.web.words.LANGUAGES``.
     """
 
     opened: bool = False
@@ -29,6 +30,7 @@ class Session:
     theirs: SavedSeed | None = None
     generation: GenerationSettings = field(default_factory=GenerationSettings)
     previewed: str | None = None
+    language: str = "en"
 
 
 def open_for(settings: Settings, who: Visitor) -> Store:

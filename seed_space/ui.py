@@ -1,9 +1,7 @@
-"""The Seed Space's page: its steps, and what is wired to what."""
+"""The Seed Space's page: its steps, and what happens when it opens and when something changes."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +12,14 @@ from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.web.serve import error_note, launch
 from pipeline.web.visitor import sign_in_button, visitor
+from pipeline.web.words import language_of
 from seed_space import handlers
-from seed_space.handlers import View
+from seed_space.page import Page
 from seed_space.parts import part, text
 from seed_space.session import Session
 from seed_space.tabs import (
     STEPS,
+    Wire,
     domain,
     examples,
     expert,
@@ -27,27 +27,9 @@ from seed_space.tabs import (
     preview,
     publish,
 )
+from seed_space.words import WORDS
 
 STYLE: Final = Path(__file__).with_name("style.css")
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """All components that are wired.
-
-    Attributes:
-        fields: In the order of ``screen.FIELDS``.
-        notes: The place of each step's problems, by step.
-    """
-
-    session: gr.State
-    keeper: gr.HTML
-    setup: gr.HTML
-    steps: gr.HTML
-    fields: list[gr.components.Component]
-    notes: dict[str, gr.HTML]
-    preview: preview.PreviewTab
-    publish: publish.PublishTab
 
 
 def build_app(settings: Settings, store: Store | None = None) -> gr.Blocks:
@@ -59,20 +41,20 @@ def build_app(settings: Settings, store: Store | None = None) -> gr.Blocks:
     """
     blocks = gr.Blocks(title="Seed · Seedbed", analytics_enabled=False, fill_width=True)
     with blocks:
-        page = _lay_out(settings)
-        _wire_opening(blocks, page, settings, store)
+        page, wires = _lay_out(settings, store)
+        _wire_opening(blocks, page)
         _wire_editing(page)
-        _wire_preview(page, settings, store)
-        _wire_saving(page, settings)
+        for wire in wires:
+            wire()
     return blocks
 
 
 def main(settings: Settings) -> None:
     """Serve until told to stop."""
-    launch(build_app(settings), settings, styles=[STYLE])
+    launch(build_app(settings), settings, styles=[STYLE], translations=WORDS.translations())
 
 
-def _lay_out(settings: Settings) -> Page:
+def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]:
     session = gr.State(Session())
     with gr.Column(elem_id="seed"):
         with gr.Row(elem_id="seed-top"):
@@ -86,55 +68,40 @@ def _lay_out(settings: Settings) -> Page:
                 elem_id="steps",
                 steps=[{"key": step.key, "name": step.name} for step in STEPS],
             )
+            page = Page(settings, store, session, keeper, setup, steps)
             with gr.Column(elem_id="panels"):
-                one = domain.build()
-                two = expert.build()
-                three = lists.build_topics()
-                four = lists.build_perspectives()
-                five = examples.build()
-                six = preview.build()
-                seven = publish.build()
-    fields: list[gr.components.Component] = [
-        one.domain,
-        one.description,
-        one.language,
-        two.domain_expert_prompt,
-        three.rows,
-        four.rows,
-        five.examples,
-    ]
-    notes = {
-        "domain": one.notes,
-        "expert": two.notes,
-        "topics": three.notes,
-        "perspectives": four.notes,
-        "examples": five.notes,
-    }
-    return Page(session, keeper, setup, steps, fields, notes, six, seven)
+                built = [
+                    build(page)
+                    for build in (
+                        domain.build,
+                        expert.build,
+                        lists.build_topics,
+                        lists.build_perspectives,
+                        examples.build,
+                        preview.build,
+                        publish.build,
+                    )
+                ]
+    return page, [wire for wire in built if wire is not None]
 
 
-def _view_outputs(page: Page) -> list[gr.components.Component]:
-    return [page.steps, *page.notes.values(), page.publish.summary, page.preview.engineer]
-
-
-def _view_values(page: Page, view: View) -> list[Any]:
-    notes = [view.notes[step] for step in page.notes]
-    return [view.marks, *notes, view.summary, view.engineer]
-
-
-def _wire_opening(blocks: gr.Blocks, page: Page, settings: Settings, store: Store | None) -> None:
+def _wire_opening(blocks: gr.Blocks, page: Page) -> None:
     def open_page(
-        session: Session, profile: gr.OAuthProfile | None, token: gr.OAuthToken | None
+        session: Session,
+        request: gr.Request,
+        profile: gr.OAuthProfile | None,
+        token: gr.OAuthToken | None,
     ) -> list[Any]:
-        who = visitor(settings, profile, token)
-        opened = handlers.open_page(settings, store, session, who)
-        view = _view_values(page, opened.view)
+        session.language = language_of(request)
+        who = visitor(page.settings, profile, token)
+        opened = handlers.open_page(page.settings, page.store, session, who)
+        view = page.view_values(opened.view)
         return [opened.keeper, opened.setup, *opened.values, *view]
 
     blocks.load(
         open_page,
         inputs=[page.session],
-        outputs=[page.keeper, page.setup, *page.fields, *_view_outputs(page)],
+        outputs=[page.keeper, page.setup, *page.screen, *page.view],
         show_progress="hidden",
         api_visibility="private",
     )
@@ -142,7 +109,7 @@ def _wire_opening(blocks: gr.Blocks, page: Page, settings: Settings, store: Stor
 
 def _wire_editing(page: Page) -> None:
     def look_over(session: Session, *values: object) -> list[Any]:
-        return _view_values(page, handlers.look_over(session, values))
+        return page.view_values(handlers.look_over(session, values))
 
     def restore(event: gr.EventData) -> list[Any]:
         try:
@@ -151,111 +118,23 @@ def _wire_editing(page: Page) -> None:
             return [*(gr.skip() for _ in page.fields), error_note(error)]
 
     gr.on(
-        [field.change for field in page.fields],  # type: ignore[attr-defined]
+        [field.change for field in page.screen],  # type: ignore[attr-defined]
         fn=None,
-        inputs=page.fields,
+        inputs=page.screen,
         js=text("tell.js"),
         api_visibility="private",
     )
     page.keeper.input(
         look_over,
-        inputs=[page.session, *page.fields],
-        outputs=_view_outputs(page),
+        inputs=[page.session, *page.screen],
+        outputs=page.view,
         trigger_mode="always_last",
         show_progress="hidden",
         api_visibility="private",
     )
     page.keeper.submit(
         restore,
-        outputs=[*page.fields, page.setup],
-        show_progress="hidden",
-        api_visibility="private",
-    )
-
-
-def _wire_preview(page: Page, settings: Settings, store: Store | None) -> None:
-    tab = page.preview
-
-    async def run(
-        session: Session,
-        profile: gr.OAuthProfile | None,
-        token: gr.OAuthToken | None,
-        chosen: object,
-        *values: object,
-    ) -> AsyncIterator[list[Any]]:
-        who = visitor(settings, profile, token)
-        async for shown in preview.run(settings, store, session, who, chosen, values):
-            yield [
-                {"run": shown.run, "cards": list(shown.cards)},
-                shown.status,
-                gr.update(interactive=not shown.running),
-                gr.update(interactive=shown.running),
-            ]
-
-    def look_over(session: Session, *values: object) -> list[Any]:
-        return _view_values(page, handlers.look_over(session, values))
-
-    def stop() -> list[Any]:
-        return [preview.stopped(), gr.update(interactive=True), gr.update(interactive=False)]
-
-    running = tab.make.click(
-        run,
-        inputs=[page.session, tab.cells, *page.fields],
-        outputs=[tab.cards, tab.status, tab.make, tab.stop],
-        concurrency_limit=20,
-        show_progress="hidden",
-        api_visibility="private",
-    )
-    running.then(
-        look_over,
-        inputs=[page.session, *page.fields],
-        outputs=_view_outputs(page),
-        show_progress="hidden",
-        api_visibility="private",
-    )
-    tab.stop.click(
-        stop,
-        outputs=[tab.status, tab.make, tab.stop],
-        cancels=[running],
-        show_progress="hidden",
-        api_visibility="private",
-    )
-
-
-def _wire_saving(page: Page, settings: Settings) -> None:
-    tab = page.publish
-
-    def save(
-        session: Session,
-        profile: gr.OAuthProfile | None,
-        token: gr.OAuthToken | None,
-        chosen: object,
-        *values: object,
-    ) -> list[Any]:
-        who = visitor(settings, profile, token)
-        saving = handlers.save(settings, session, who, values, chosen)
-        shown = saving.values or list(values)
-        view = handlers.look_over(session, shown)
-        return [
-            saving.result,
-            saving.rows,
-            saving.keeper or gr.skip(),
-            gr.update(value="Save with these choices" if saving.rows else "Save"),
-            *(saving.values or (gr.skip() for _ in page.fields)),
-            *_view_values(page, view),
-        ]
-
-    tab.save.click(
-        save,
-        inputs=[page.session, tab.conflict, *page.fields],
-        outputs=[
-            tab.result,
-            tab.conflict,
-            page.keeper,
-            tab.save,
-            *page.fields,
-            *_view_outputs(page),
-        ],
+        outputs=[*page.screen, page.setup],
         show_progress="hidden",
         api_visibility="private",
     )

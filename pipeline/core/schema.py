@@ -54,6 +54,7 @@ LANGUAGES: Final[dict[str, str]] = {
 
 
 ShortText = Annotated[str, Field(max_length=300)]
+Rule = Annotated[str, Field(max_length=1_000)]
 
 
 class Example(BaseModel):
@@ -90,6 +91,16 @@ class Stored(BaseModel):
         return _dump(self.model_dump(mode="json"))
 
 
+class Quota(BaseModel):
+    """How many samples one cell shall have; 0 switches it off."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    topic: str = Field(max_length=300)
+    perspective: str = Field(max_length=300)
+    rows: int = Field(ge=0, le=1_000_000)
+
+
 class Seed(Stored):
     """What the expert wrote. An empty seed is valid to keep; see ``pipeline.core.checks``."""
 
@@ -105,6 +116,10 @@ class Seed(Stored):
     topics: list[ShortText] = Field(default_factory=list, max_length=500)
     perspectives: list[ShortText] = Field(default_factory=list, max_length=200)
     examples: list[Example] = Field(default_factory=list, max_length=500)
+    rules: list[Rule] = Field(default_factory=list, max_length=100)
+    """What every answer must do or avoid, one sentence each, beside the expert's description."""
+    quotas: list[Quota] = Field(default_factory=list, max_length=2_000)
+    """How many samples single cells shall have, for cells that shall not have an even share."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,11 +1,14 @@
 """The page's own components: each is one HTML component with its html, css and js beside it.
 
+Its words, in five languages, are in ``name.json`` and, for what all parts say, ``shared.json``; the
+script gets them as ``word(key, values)``, and what the html marks with ``data-say`` is filled in.
 What a person typed enters the page only through ``textContent`` and ``value``. The parts talk to
 each other through events on ``document``, named in ``parts/shared.js``, without a server.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,12 +23,19 @@ def part(name: str, value: object = None, *, elem_id: str, **props: Any) -> gr.H
         value=value,
         html_template=text(f"{name}.html"),
         css_template=text(f"{name}.css"),
-        js_on_load=f"{text('shared.js')}\n{text(f'{name}.js')}",
+        js_on_load=f"const WORDS = {_words(name)};\n{text('shared.js')}\n{text(f'{name}.js')}",
         apply_default_css=False,
         elem_id=elem_id,
         elem_classes=["sb-part"],
         **props,
     )
+
+
+def _words(name: str) -> str:
+    said = json.loads(text("shared.json"))
+    if (_HERE / f"{name}.json").is_file():
+        said |= json.loads(text(f"{name}.json"))
+    return json.dumps(said, ensure_ascii=False)
 
 
 def text(name: str) -> str:

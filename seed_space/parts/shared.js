@@ -22,6 +22,14 @@ function make(tag, properties = {}, ...children) {
   return node;
 }
 
+// Words in the reader's language; English where there is none. {name} is filled in from `values`.
+const LANGUAGE = (navigator.language || "en").toLowerCase().split("-")[0];
+function word(key, values = {}) {
+  const said = WORDS[key];
+  return (said[LANGUAGE] ?? said.en).replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
+}
+element.querySelectorAll("[data-say]").forEach((node) => { node.textContent = word(node.dataset.say); });
+
 const quoted = (text) => "“" + (text.length > 60 ? text.slice(0, 59) + "…" : text) + "”";
 const sameKey = (text) => text.toLowerCase().split(/\s+/).filter(Boolean).join(" ");
 

@@ -2,7 +2,7 @@
 // { mark: "done" | "warn" | "open", count }. The page's style shows the panel of the step that
 // body[data-step] names.
 
-const WORDS = { done: "done", warn: "needs attention", open: "open" };
+const STATES = { done: "done", warn: "needs attention", open: "open" };
 const SIGNS = { done: "✓", warn: "!" };
 const list = piece("list");
 const known = (key) => props.steps.some((step) => step.key === key);
@@ -23,7 +23,7 @@ function drawMarks() {
     const { mark = "open", count = null } = marks[key] ?? {};
     parts.button.dataset.mark = mark;
     parts.mark.textContent = SIGNS[mark] ?? String(parts.number);
-    parts.unseen.textContent = ", " + WORDS[mark];
+    parts.unseen.textContent = ", " + STATES[mark];
     parts.count.textContent = count === null ? "" : String(count);
   }
 }

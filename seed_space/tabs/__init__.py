@@ -1,9 +1,13 @@
-"""The steps, one module each: it lays its step out and returns the components that matter."""
+"""The steps, one module each.
+
+A module's ``build(page)`` lays its step out and puts the seed's fields into the page. A step that
+does something returns how it is wired, which happens once all steps are laid out.
+"""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -34,6 +38,9 @@ STEPS: Final = (
     Step("publish", "Publish"),
 )
 NAME_OF: Final = {step.key: step.name for step in STEPS}
+
+
+Wire = Callable[[], None]
 
 
 @contextmanager

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import gradio as gr
 
 from pipeline.core.schema import LANGUAGES
+from seed_space.page import Page
 from seed_space.tabs import notes, panel
 
 
-@dataclass(frozen=True, slots=True)
-class DomainTab:
-    """The step's components."""
-
-    domain: gr.Textbox
-    description: gr.Textbox
-    language: gr.Dropdown
-    notes: gr.HTML
-
-
-def build() -> DomainTab:
+def build(page: Page) -> None:
     """Lay out the step."""
     with panel(
         "domain",
         "What is it about?",
         "A domain is one field of knowledge that you know well. Everything else builds on it.",
     ):
-        domain = gr.Textbox(
+        page.fields["domain"] = gr.Textbox(
             label="Name of the domain",
             info="Every sample is about this. Example: Small-scale farming in temperate climates",
             elem_id="field-domain",
             max_lines=1,
         )
-        description = gr.Textbox(
+        page.fields["description"] = gr.Textbox(
             label="Description, in one sentence",
             info=(
                 "Says what belongs to the domain and what does not, so that samples stay inside "
@@ -43,7 +32,7 @@ def build() -> DomainTab:
             elem_id="field-description",
             lines=3,
         )
-        language = gr.Dropdown(
+        page.fields["language"] = gr.Dropdown(
             label="Language",
             info=(
                 "Samples are written in this language. If yours is not listed, type its code. "
@@ -54,5 +43,4 @@ def build() -> DomainTab:
             allow_custom_value=True,
             elem_id="field-language",
         )
-        problems = notes("domain")
-    return DomainTab(domain, description, language, problems)
+        page.notes["domain"] = notes("domain")

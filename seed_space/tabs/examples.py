@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-import gradio as gr
-
+from seed_space.page import Page
 from seed_space.parts import part
 from seed_space.screen import at_most
 from seed_space.tabs import example, notes, panel
@@ -18,15 +16,7 @@ _EXAMPLE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ExamplesTab:
-    """The step's components."""
-
-    examples: gr.HTML
-    notes: gr.HTML
-
-
-def build() -> ExamplesTab:
+def build(page: Page) -> None:
     """Lay out the step."""
     with panel(
         "examples",
@@ -34,7 +24,8 @@ def build() -> ExamplesTab:
         "Two or three questions with the answers you would give. New samples take after them in "
         "length, tone and depth, more than after anything else you write here.",
     ):
-        cards = part("examples", [], elem_id="field-examples", limit=at_most("examples"))
+        page.fields["examples"] = part(
+            "examples", [], elem_id="field-examples", limit=at_most("examples")
+        )
         example("See an example from farming", _EXAMPLE)
-        problems = notes("examples")
-    return ExamplesTab(cards, problems)
+        page.notes["examples"] = notes("examples")

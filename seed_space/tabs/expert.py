@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import gradio as gr
 
+from seed_space.page import Page
+from seed_space.parts import part
+from seed_space.screen import at_most
 from seed_space.tabs import example, notes, panel
 
 _EXAMPLE: Final = (
@@ -18,15 +20,7 @@ _EXAMPLE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ExpertTab:
-    """The step's components."""
-
-    domain_expert_prompt: gr.Textbox
-    notes: gr.HTML
-
-
-def build() -> ExpertTab:
+def build(page: Page) -> None:
     """Lay out the step."""
     with panel(
         "expert",
@@ -34,7 +28,7 @@ def build() -> ExpertTab:
         "Describe the person whose answers you would trust: what they have done, how they "
         "explain, what they are careful about.",
     ):
-        expert = gr.Textbox(
+        page.fields["domain_expert_prompt"] = gr.Textbox(
             label="The expert",
             info=(
                 "Every answer is written as if by this person, so what you say here shows in tone, "
@@ -45,5 +39,18 @@ def build() -> ExpertTab:
             elem_id="field-domain_expert_prompt",
         )
         example("See an example from farming", _EXAMPLE)
-        problems = notes("expert")
-    return ExpertTab(expert, problems)
+        gr.HTML(
+            "<h3>Rules</h3><p>One sentence each, for what every answer must do or never do. "
+            "Example: Never give doses from memory; point to the label.</p>",
+            elem_classes="sb-subhead",
+        )
+        page.fields["rules"] = part(
+            "rows",
+            [],
+            elem_id="field-rules",
+            kind="rules",
+            one="rule",
+            many="rules",
+            limit=at_most("rules"),
+        )
+        page.notes["expert"] = notes("expert")

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import gradio as gr
 
+from seed_space.page import Page
 from seed_space.parts import part
 from seed_space.screen import at_most
 from seed_space.tabs import notes, panel
 
 
-@dataclass(frozen=True, slots=True)
-class ListTab:
-    """The step's components."""
-
-    rows: gr.HTML
-    notes: gr.HTML
-
-
-def build_topics() -> ListTab:
+def build_topics(page: Page) -> None:
     """Lay out the step of the topics."""
-    return _build(
+    _build(
+        page,
         "topics",
         "topic",
         "What do people ask about?",
@@ -30,9 +22,10 @@ def build_topics() -> ListTab:
     )
 
 
-def build_perspectives() -> ListTab:
+def build_perspectives(page: Page) -> None:
     """Lay out the step of the perspectives."""
-    return _build(
+    _build(
+        page,
         "perspectives",
         "perspective",
         "Who is asking?",
@@ -41,9 +34,9 @@ def build_perspectives() -> ListTab:
     )
 
 
-def _build(field: str, one: str, title: str, lead: str) -> ListTab:
+def _build(page: Page, field: str, one: str, title: str, lead: str) -> None:
     with panel(field, title, lead):
-        rows = part(
+        page.fields[field] = part(
             "rows",
             [],
             elem_id=f"field-{field}",
@@ -57,5 +50,4 @@ def _build(field: str, one: str, title: str, lead: str) -> ListTab:
             "Alt with an arrow key moves a row.",
             elem_classes="sb-hint",
         )
-        problems = notes(field)
-    return ListTab(rows, problems)
+        page.notes[field] = notes(field)

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import gradio as gr
 from pydantic import TypeAdapter, ValidationError
@@ -21,28 +21,18 @@ from pipeline.generation.chain import Failure
 from pipeline.generation.flow import preview
 from pipeline.generation.planning import fingerprint
 from pipeline.web.serve import error_note, note
-from pipeline.web.visitor import Visitor, writing_store
-from seed_space import words
+from pipeline.web.visitor import Visitor, visitor
+from seed_space import handlers, pieces
+from seed_space.page import Page
 from seed_space.parts import part
+from seed_space.paying import access_for
 from seed_space.screen import read
 from seed_space.session import Session, generation_settings, open_for
-from seed_space.tabs import panel
+from seed_space.tabs import Wire, panel
 
 SPREAD: Final = 3
 AT_MOST: Final = 12
 _CELLS: Final = TypeAdapter(list[Cell])
-
-
-@dataclass(frozen=True, slots=True)
-class PreviewTab:
-    """The step's components."""
-
-    cells: gr.HTML
-    make: gr.Button
-    stop: gr.Button
-    status: gr.HTML
-    cards: gr.HTML
-    engineer: gr.HTML
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +52,8 @@ class Shown:
     running: bool
 
 
-def build() -> PreviewTab:
-    """Lay out the step."""
+def build(page: Page) -> Wire:
+    """Lay out the step; what is returned wires it, once all fields are there."""
     with panel(
         "preview",
         "See what comes of it",
@@ -77,8 +67,55 @@ def build() -> PreviewTab:
         status = gr.HTML("", elem_id="preview-status")
         cards = part("cards", None, elem_id="preview-cards")
         with gr.Accordion("Engineer settings", open=False, elem_id="preview-engineer"):
-            engineer = gr.HTML("", elem_classes="sb-engineer")
-    return PreviewTab(cells, make, stop, status, cards, engineer)
+            page.engineer = gr.HTML("", elem_classes="sb-engineer")
+
+    async def write(
+        session: Session,
+        profile: gr.OAuthProfile | None,
+        token: gr.OAuthToken | None,
+        chosen: object,
+        *values: object,
+    ) -> AsyncIterator[list[Any]]:
+        who = visitor(page.settings, profile, token)
+        async for shown in run(page.settings, page.store, session, who, chosen, values):
+            yield [
+                {"run": shown.run, "cards": list(shown.cards)},
+                shown.status,
+                gr.update(interactive=not shown.running),
+                gr.update(interactive=shown.running),
+            ]
+
+    def look_over(session: Session, *values: object) -> list[Any]:
+        return page.view_values(handlers.look_over(session, values))
+
+    def end() -> list[Any]:
+        return [stopped(), gr.update(interactive=True), gr.update(interactive=False)]
+
+    def wire() -> None:
+        writing = make.click(
+            write,
+            inputs=[page.session, cells, *page.screen],
+            outputs=[cards, status, make, stop],
+            concurrency_limit=20,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+        writing.then(
+            look_over,
+            inputs=[page.session, *page.screen],
+            outputs=page.view,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+        stop.click(
+            end,
+            outputs=[status, make, stop],
+            cancels=[writing],
+            show_progress="hidden",
+            api_visibility="private",
+        )
+
+    return wire
 
 
 async def run(
@@ -99,26 +136,26 @@ async def run(
     try:
         seed = read(values, session.saved.seed).require()
         cells = _read_cells(chosen, seed.cells())
-        generation, access = await asyncio.to_thread(_prepare, settings, store, who)
+        generation, access = await asyncio.to_thread(_prepare, settings, store, who, len(cells))
         yield Shown(name, (), _progress(0, len(cells)), True)
         async with aclosing(preview(seed, generation, cells, access)) as outcomes:
             async for outcome in outcomes:
                 if isinstance(outcome, Sample):
-                    cards.append(words.card(outcome, seed, generation))
+                    cards.append(pieces.card(outcome, seed, generation))
                 else:
                     failures.append(outcome)
-                status = _progress(len(cards), len(cells)) + words.failed(failures)
+                status = _progress(len(cards), len(cells)) + pieces.failed(failures)
                 yield Shown(name, tuple(cards), status, True)
     except SeedbedError as error:
         others = [failure for failure in failures if failure.reason != error.problem]
-        yield Shown(name, tuple(cards), error_note(error) + words.failed(others), False)
+        yield Shown(name, tuple(cards), error_note(error) + pieces.failed(others), False)
         return
     mark = fingerprint(seed, generation)
     session.generation = generation
     if cards:
         session.previewed = mark
-    done = _done(len(cards), len(cells), mark) + words.failed(failures)
-    yield Shown(name, tuple(cards), done + words.stand_in(generation), False)
+    done = _done(len(cards), len(cells), mark) + pieces.failed(failures)
+    yield Shown(name, tuple(cards), done + pieces.stand_in(generation), False)
 
 
 def stopped() -> str:
@@ -127,24 +164,11 @@ def stopped() -> str:
 
 
 def _prepare(
-    settings: Settings, store: Store | None, who: Visitor
+    settings: Settings, store: Store | None, who: Visitor, samples: int
 ) -> tuple[GenerationSettings, ModelAccess]:
     """The project's settings as they are now, and whose credentials may be used."""
     generation = generation_settings(store or open_for(settings, who))
-    key = _key(settings, who, generation)
-    return generation, ModelAccess(who.token, key, api_hosts=settings.api_hosts)
-
-
-def _key(settings: Settings, who: Visitor, generation: GenerationSettings) -> str | None:
-    """The key of the project's own model server, which the owner pays for.
-
-    On a Space only those may use it who may write to the project.
-    """
-    if settings.api_key is None or not any(choice.base_url for choice in generation.all_models()):
-        return None
-    if settings.on_space and (who.token is None or not writing_store(settings, who).can_write()):
-        return None
-    return settings.api_key
+    return generation, access_for(settings, who, generation, samples=samples)
 
 
 def _read_cells(chosen: object, known: Sequence[Cell]) -> list[Cell]:

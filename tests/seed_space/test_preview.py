@@ -19,6 +19,7 @@ from pipeline.generation.planning import fingerprint
 from pipeline.generation.prompting import Prompts
 from pipeline.web.visitor import Visitor
 from seed_space.handlers import look_over, open_page
+from seed_space.screen import FIELDS
 from seed_space.session import Session
 from seed_space.tabs.preview import Shown, run
 from tests.factories import a_seed
@@ -42,9 +43,7 @@ def shown(
 ) -> tuple[list[Shown], Session]:
     session = Session()
     values: list[Any] = open_page(settings, None, session, Visitor()).values
-    fields = dict(zip(("domain", "description", "language", "expert"), values[:4], strict=True))
-    fields |= dict(zip(("topics", "perspectives", "examples"), values[4:], strict=True))
-    screen = list({**fields, **changes}.values())
+    screen = list({**dict(zip(FIELDS, values, strict=True)), **changes}.values())
 
     async def collect() -> list[Shown]:
         made = run(settings, None, session, who or Visitor(), chosen, screen)
@@ -54,7 +53,9 @@ def shown(
 
 
 def test_samples_come_one_by_one_from_what_is_on_the_screen(settings: Settings) -> None:
-    states, session = shown(settings, CELLS, expert="You are a PLOUGHMAN with opinions.")
+    states, session = shown(
+        settings, CELLS, domain_expert_prompt="You are a PLOUGHMAN with opinions."
+    )
     assert [len(state.cards) for state in states] == [0, 1, 2, 2]
     assert [state.running for state in states] == [True, True, True, False]
     assert len({state.run for state in states}) == 1
@@ -105,7 +106,7 @@ def test_a_preview_marks_its_step_until_the_words_change(settings: Settings) -> 
         ([], {}, "nothing to write about"),
         (CELLS, {"topics": []}, "nothing to write about"),
         ("rubbish", {}, "did not arrive"),
-        (CELLS, {"expert": "x" * 10_000_000}, "10,000,000 characters"),
+        (CELLS, {"domain_expert_prompt": "x" * 10_000_000}, "10,000,000 characters"),
         (CELLS, {"language": "?"}, "not a language code"),
     ],
 )
@@ -163,7 +164,7 @@ def test_hostile_words_are_harmless_in_a_card(settings: Settings) -> None:
         [{"topic": hostile, "perspective": hostile}],
         topics=[hostile],
         perspectives=[hostile],
-        expert=hostile,
+        domain_expert_prompt=hostile,
         domain=hostile,
     )
     assert states[-1].cards

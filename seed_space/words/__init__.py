@@ -1,0 +1,12 @@
+"""The page's words in five languages, a JSON file for each part of the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from pipeline.web.words import Words
+
+WORDS: Final = Words(Path(__file__).parent)
+say = WORDS.say
+label = WORDS.label
