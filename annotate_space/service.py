@@ -57,8 +57,7 @@ MAX_EVENTS: Final = 200
 MAX_COUNT: Final = 50
 _ATTEMPTS: Final = 8
 """How often questions are drawn if none of those drawn can be shown."""
-_FOLDER_SECONDS: Final = 1.0
-_LOOK_SECONDS: Final = 15.0
+_FOLDER_SECONDS, _HUB_LOOK_SECONDS, _FOLDER_LOOK_SECONDS = 1.0, 15.0, 4.0
 _REMEMBERED: Final = 50_000
 """Events of which the server can tell when they were saved, and which can be taken back by id."""
 _BAD_LINES: Final = 100
@@ -141,7 +140,9 @@ class AnnotateService:
         self._watcher = Watcher(
             self.store,
             inbox,
-            interval=_LOOK_SECONDS if folder else max(_LOOK_SECONDS, settings.commit_seconds),
+            interval=_FOLDER_LOOK_SECONDS
+            if folder
+            else max(_HUB_LOOK_SECONDS, settings.commit_seconds),
             arrived=self._arrived,
             changed=self._changed,
         )

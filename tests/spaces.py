@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import runpy
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+
+import gradio.http_server
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,8 +30,25 @@ def free_port() -> int:
         return port
 
 
+def _serve(package: str, port: int, env: dict[str, str], output: str) -> None:
+    """What a child of the fork server does: the same as ``python -m package.app`` would."""
+    sink = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(sink, stream)
+    os.environ.update(env)
+    gradio.http_server.INITIAL_PORT_VALUE = port  # it reads the environment when it is imported
+    runpy.run_module(f"{package}.app", run_name="__main__")
+
+
+_FORKS: Final = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tests.spaces", "annotate_space.ui", "seed_space.ui"])
+
+
 class RunningSpace:
     """One Space on a port that stays the same when it is restarted.
+
+    Importing takes seconds, so that where only our own variables are set, the process is forked
+    from one that has imported everything and has read no variables of ours.
 
     Args:
         package: ``seed_space`` or ``annotate_space``.
@@ -44,10 +67,14 @@ class RunningSpace:
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self._package = package
         self._command = command or [sys.executable, "-m", f"{package}.app"]
-        self._env = {**os.environ, **env, "GRADIO_SERVER_PORT": str(self.port)}
+        self._env = dict(env)
         self._folder = folder
-        self._process: subprocess.Popen[str] | None = None
+        ours = all(name.startswith("SEEDBED_") for name in env)
+        self._forks = ours and command is None and folder == ROOT
+        self._output = Path(tempfile.mkstemp(prefix="seedbed-space-")[1])
+        self._process: subprocess.Popen[bytes] | ForkServerProcess | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -60,20 +87,15 @@ class RunningSpace:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+        self._output.unlink(missing_ok=True)
 
     def start(self) -> None:
         """Start it and wait until its port answers."""
-        self._process = subprocess.Popen(
-            self._command,
-            cwd=self._folder,
-            env=self._env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        self._output.write_bytes(b"")
+        process = self._process = self._fork() if self._forks else self._launch()
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
-            if self._process.poll() is not None:
+            if _ended(process):
                 raise AssertionError(f"it stopped: {self.stop()}")
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
@@ -86,13 +108,38 @@ class RunningSpace:
         process, self._process = self._process, None
         if process is None:
             return ""
-        process.send_signal(number)
-        try:
-            return process.communicate(timeout=60)[0]
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
+        if not _ended(process):
+            os.kill(process.pid or 0, number)
+        deadline = time.monotonic() + 60
+        while not _ended(process):
+            if time.monotonic() > deadline:
+                process.kill()
+                raise AssertionError(f"it does not stop: {self._output.read_text()}")
+            time.sleep(0.02)
+        return self._output.read_text()
 
     def kill(self) -> None:
         """End it as a power cut would."""
         self.stop(signal.SIGKILL)
+
+    def _fork(self) -> ForkServerProcess:
+        given = (self._package, self.port, self._env, str(self._output))
+        process = _FORKS.Process(target=_serve, args=given)
+        process.start()
+        return process
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        with self._output.open("ab") as output:
+            return subprocess.Popen(
+                self._command,
+                cwd=self._folder,
+                env={**os.environ, **self._env, "GRADIO_SERVER_PORT": str(self.port)},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+
+def _ended(process: subprocess.Popen[bytes] | ForkServerProcess) -> bool:
+    if isinstance(process, ForkServerProcess):
+        return process.exitcode is not None
+    return process.poll() is not None
