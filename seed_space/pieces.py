@@ -23,76 +23,88 @@ from pipeline.generation.chain import Failure
 from pipeline.generation.known import Origin
 from pipeline.generation.prompting import Messages, Prompts
 from pipeline.web.markup import to_html
-from pipeline.web.serve import error_note
 from seed_space.changes import Change
-from seed_space.screen import STEP_OF
+from seed_space.screen import STEP_OF, told
 from seed_space.tabs import NAME_OF
+from seed_space.words import WORDS, Told, say
 
 
-def setup(error: SeedbedError) -> str:
+def setup(language: str, error: SeedbedError) -> str:
     """The page of a Space that cannot work yet."""
     return (
-        '<section class="sb-setup"><h1>This Space is not ready yet</h1>'
-        f"<p>{html.escape(error.problem)}</p>"
-        f"<p><strong>{html.escape(error.next_step)}</strong></p>"
-        '<button type="button" class="plain" data-reload>Try again</button></section>'
+        f'<section class="sb-setup"><h1>{_say(language, "pieces.setup_title")}</h1>'
+        f"{_headline(language, error)}"
+        f"<p{_english(language, error)}>{html.escape(error.problem)}</p>"
+        f"<p{_english(language, error)}><strong>{html.escape(error.next_step)}</strong></p>"
+        f'<button type="button" class="plain" data-reload>{_say(language, "pieces.try_again")}'
+        "</button></section>"
     )
 
 
-def problems(found: Iterable[Problem]) -> str:
+def failure(language: str, error: SeedbedError) -> str:
+    """What went wrong: in the reader's language what it is about, and the error's own words."""
+    return (
+        f'<div class="sb-note bad" role="alert">{_headline(language, error)}'
+        f"<span{_english(language, error)}>{html.escape(str(error))}</span></div>"
+    )
+
+
+def problems(language: str, found: Iterable[Problem]) -> str:
     """What is wrong with one step, shown on it."""
-    items = "".join(f"<li>{html.escape(problem.message)}</li>" for problem in found)
+    items = "".join(f"<li>{html.escape(told(language, problem))}</li>" for problem in found)
     return f'<ul class="sb-problems" role="status">{items}</ul>' if items else ""
 
 
-def summary(changes: Sequence[Change] | None, found: Sequence[Problem], *, first: bool) -> str:
+def summary(
+    language: str, changes: Sequence[Change] | None, found: Sequence[Problem], *, first: bool
+) -> str:
     """What saving would do (None: nothing, as it is) and what stands in the way."""
-    parts = [_problem_group(level, title, found) for level, title in _LEVELS.items()]
+    parts = [_problem_group(language, level, found) for level in _LEVELS]
     if changes:
-        title = "This will be the first version" if first else "What changes"
-        items = "".join(_change(change) for change in changes)
+        title = _say(language, "pieces.first_version" if first else "pieces.what_changes")
+        items = "".join(_change(language, change) for change in changes)
         parts.append(f'<h3>{title}</h3><ul class="sb-changes">{items}</ul>')
     elif changes is not None:
-        text = "Nothing is written yet." if first else "Nothing differs from the saved version."
+        text = _say(language, "pieces.nothing_written" if first else "pieces.nothing_differs")
         parts.append(f'<p class="sb-quiet">{text}</p>')
     return "".join(parts)
 
 
-def saved(settings: Settings, at: datetime) -> str:
+def saved(language: str, settings: Settings, at: datetime) -> str:
     """That it worked, and what comes next."""
     name = shlex.quote(settings.project)
+    place = _say(language, "pieces.annotate_space")
     if settings.on_space:
         link = html.escape(f"{settings.hub}/spaces/{settings.project}-annotate", quote=True)
-        annotate = f'<a href="{link}" target="_blank" rel="noopener">the Annotate Space</a>'
+        annotate = f'<a href="{link}" target="_blank" rel="noopener">{place}</a>'
     else:
-        annotate = f"the Annotate Space (<code>python -m pipeline serve {html.escape(name)}</code>)"
+        annotate = f"{place} (<code>python -m pipeline serve {html.escape(name)}</code>)"
     return (
-        f'<div class="sb-note good" role="status"><strong>Saved {_time(at)}</strong></div>'
-        '<div class="sb-next"><h3>What comes next</h3><ol>'
-        "<li>Grow the samples. Whoever runs the computers does this with "
+        '<div class="sb-note good" role="status"><strong>'
+        f"{say(language, 'pieces.saved', time=_time(at))}</strong></div>"
+        f'<div class="sb-next"><h3>{_say(language, "pieces.next")}</h3><ol>'
+        f"<li>{_say(language, 'pieces.next_grow')} "
         f"<pre><code>python -m pipeline generate {html.escape(name)}</code></pre></li>"
-        f"<li>Judge them in {annotate}.</li></ol></div>"
+        f"<li>{say(language, 'pieces.next_judge', place=annotate)}</li></ol></div>"
     )
 
 
-def nothing_to_save() -> str:
+def nothing_to_save(language: str) -> str:
     """That the saved version is what is on the screen."""
-    return '<div class="sb-note" role="status">This is already the saved version.</div>'
+    text = _say(language, "pieces.already_saved")
+    return f'<div class="sb-note" role="status">{text}</div>'
 
 
-def not_saved(error: SeedbedError) -> str:
+def not_saved(language: str, error: SeedbedError) -> str:
     """Why nothing was written."""
-    return error_note(error)
+    return failure(language, error)
 
 
-def conflict(*, choose: Sequence[str] = ()) -> str:
+def conflict(language: str, *, choose: Sequence[str] = ()) -> str:
     """That somebody else was faster; ``choose`` names fields that still need a choice."""
-    text = (
-        "Somebody else saved meanwhile. Nothing was overwritten, and everything you typed is still "
-        "here. Choose for each part which version to keep, then save again."
-    )
+    text = say(language, "pieces.conflict")
     if choose:
-        text = f"Choose a version first for: {', '.join(choose)}."
+        text = say(language, "pieces.choose_first", names=", ".join(choose))
     return f'<div class="sb-note warn" role="alert">{html.escape(text)}</div>'
 
 
@@ -179,42 +191,62 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-_LEVELS: Mapping[Level, str] = {
-    Level.BLOCKS_SAVING: "Before you can save",
-    Level.BLOCKS_GENERATING: "Before samples can be grown",
-    Level.ADVICE: "Worth a look",
+_LEVELS: Mapping[Level, tuple[str, str]] = {
+    Level.BLOCKS_SAVING: ("pieces.before_saving", "bad"),
+    Level.BLOCKS_GENERATING: ("pieces.before_growing", "warn"),
+    Level.ADVICE: ("pieces.worth_a_look", ""),
 }
+"""The words above problems of a level, and how they look."""
 
 
-def _problem_group(level: Level, title: str, found: Sequence[Problem]) -> str:
-    items = "".join(_problem(problem) for problem in found if problem.level == level)
-    kind = {Level.BLOCKS_SAVING: "bad", Level.BLOCKS_GENERATING: "warn"}.get(level, "")
+def _problem_group(language: str, level: Level, found: Sequence[Problem]) -> str:
+    items = "".join(_problem(language, problem) for problem in found if problem.level == level)
+    title, kind = _LEVELS[level]
     if not items:
         return ""
-    return f'<h3>{title}</h3><ul class="sb-todo {kind}">{items}</ul>'
+    return f'<h3>{_say(language, title)}</h3><ul class="sb-todo {kind}">{items}</ul>'
 
 
-def _problem(problem: Problem) -> str:
+def _problem(language: str, problem: Problem) -> str:
     step = STEP_OF.get(problem.field, "publish")
-    go = (
-        f'<button type="button" class="text" data-go="{step}">Go to {NAME_OF[step]}</button>'
-        if step != "publish"
-        else ""
-    )
-    return f"<li><span>{html.escape(problem.message)}</span>{go}</li>"
+    go = ""
+    if step != "publish":
+        text = html.escape(say(language, "steps.go", step=say(language, NAME_OF[step])))
+        go = f'<button type="button" class="text" data-go="{step}">{text}</button>'
+    return f"<li><span>{html.escape(told(language, problem))}</span>{go}</li>"
 
 
-def _change(change: Change) -> str:
+def _change(language: str, change: Change) -> str:
     words = " ".join(html.escape(word) for word in change.words)
     both = ""
     if any(len(text) > 70 for text in (change.before, change.after)) and change.before:
+        empty = _say(language, "pieces.empty")
         both = (
-            "<details><summary>Compare</summary><div class='sb-sides'>"
-            f"<div><h4>Saved</h4><p>{html.escape(change.before) or '(empty)'}</p></div>"
-            f"<div><h4>Now</h4><p>{html.escape(change.after) or '(empty)'}</p></div>"
-            "</div></details>"
+            f"<details><summary>{_say(language, 'pieces.compare')}</summary><div class='sb-sides'>"
+            f"<div><h4>{_say(language, 'pieces.side_saved')}</h4>"
+            f"<p>{html.escape(change.before) or empty}</p></div>"
+            f"<div><h4>{_say(language, 'pieces.side_now')}</h4>"
+            f"<p>{html.escape(change.after) or empty}</p></div></div></details>"
         )
     return f"<li><strong>{html.escape(change.label)}.</strong> {words}{both}</li>"
+
+
+def _headline(language: str, error: SeedbedError) -> str:
+    """What an error is about, for readers who do not read its English words."""
+    if language == "en" or isinstance(error, Told):
+        return ""
+    kinds = (f"errors.{kind.__name__}" for kind in type(error).__mro__)
+    text = _say(language, next(key for key in kinds if key in WORDS.texts))
+    return f"<p><strong>{text}</strong></p>"
+
+
+def _english(language: str, error: SeedbedError) -> str:
+    """Marks an error's own words, so that they are read aloud as what they are."""
+    return "" if language == "en" or isinstance(error, Told) else ' lang="en" class="sb-quiet"'
+
+
+def _say(language: str, key: str) -> str:
+    return html.escape(say(language, key))
 
 
 def _time(at: datetime) -> str:

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import gradio as gr
 
-from pipeline.core.errors import InvalidInput
+from pipeline.core.errors import SeedbedError
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
-from pipeline.web.serve import error_note, launch
+from pipeline.web.serve import launch
 from pipeline.web.visitor import sign_in_button, visitor
 from pipeline.web.words import language_of
-from seed_space import handlers
+from seed_space import handlers, pieces
 from seed_space.page import Page
 from seed_space.parts import part, text
 from seed_space.session import Session
@@ -39,7 +39,7 @@ def build_app(settings: Settings, store: Store | None = None) -> gr.Blocks:
         settings: Names the project and tells whether visitors sign in.
         store: What to read from; by default the project that ``settings`` names.
     """
-    blocks = gr.Blocks(title="Seed · Seedbed", analytics_enabled=False, fill_width=True)
+    blocks = gr.Blocks(title="Seedbed", analytics_enabled=False, fill_width=True)
     with blocks:
         page, wires = _lay_out(settings, store)
         _wire_opening(blocks, page)
@@ -66,7 +66,7 @@ def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]
                 "steps",
                 {},
                 elem_id="steps",
-                steps=[{"key": step.key, "name": step.name} for step in STEPS],
+                steps=[{"key": step.key, "name": WORDS.texts[step.name]} for step in STEPS],
             )
             page = Page(settings, store, session, keeper, setup, steps)
             with gr.Column(elem_id="panels"):
@@ -111,11 +111,11 @@ def _wire_editing(page: Page) -> None:
     def look_over(session: Session, *values: object) -> list[Any]:
         return page.view_values(handlers.look_over(session, values))
 
-    def restore(event: gr.EventData) -> list[Any]:
+    def restore(session: Session, event: gr.EventData) -> list[Any]:
         try:
-            return [*handlers.restore(event._data.get("draft")), ""]
-        except InvalidInput as error:
-            return [*(gr.skip() for _ in page.fields), error_note(error)]
+            return [*handlers.restore(event._data.get("draft"), session.language), ""]
+        except SeedbedError as error:
+            return [*(gr.skip() for _ in page.fields), pieces.failure(session.language, error)]
 
     gr.on(
         [field.change for field in page.screen],  # type: ignore[attr-defined]
@@ -134,6 +134,7 @@ def _wire_editing(page: Page) -> None:
     )
     page.keeper.submit(
         restore,
+        inputs=[page.session],
         outputs=[*page.screen, page.setup],
         show_progress="hidden",
         api_visibility="private",

@@ -19,7 +19,7 @@ function changed() {
 function draw(focus) {
   const nodes = cards.items.map(drawCard);
   list.replaceChildren(...nodes);
-  if (!nodes.length) list.append(make("li", { className: "none-yet", textContent: "No example yet. Two or three good ones are enough to begin with." }));
+  if (!nodes.length) list.append(make("li", { className: "none-yet", textContent: word("none") }));
   if (!focus) return;
   const card = list.children[focus.index];
   const target = card?.querySelector(focus.button ? '[data-do="' + focus.button + '"]:not(:disabled)' : "textarea") ?? card?.querySelector(".fold") ?? piece("add");
@@ -27,14 +27,13 @@ function draw(focus) {
 }
 
 function drawCard(card, index) {
-  const name = "example " + (index + 1);
   const body = make("div", { className: "body", id: "sb-example-" + card.id, hidden: !opened.has(card.id) });
   const fold = make("button", { type: "button", className: "fold", "aria-expanded": String(opened.has(card.id)), "aria-controls": body.id });
   const title = () => {
     const text = card.fields.question.trim();
     const about = [card.fields.topic, card.fields.perspective].filter(Boolean).join(" · ");
-    fold.replaceChildren(make("span", { className: text ? "title" : "title none", textContent: text || "New example" }), make("span", { className: "about", textContent: about }));
-    fold.setAttribute("aria-label", "Example " + (index + 1) + ": " + (text || "new"));
+    fold.replaceChildren(make("span", { className: text ? "title" : "title none", textContent: text || word("new") }), make("span", { className: "about", textContent: about }));
+    fold.setAttribute("aria-label", word("title", { n: index + 1, text: text || word("title_new") }));
   };
   fold.addEventListener("click", () => {
     const open = body.hidden;
@@ -48,28 +47,28 @@ function drawCard(card, index) {
     title();
   };
   body.append(
-    textField("Question", "question", "For example: How can I tell whether a clay soil is too wet to plough?", 2),
-    textField("Answer", "answer", "Write it as you would say it to somebody who asks you.", 5),
-    make("div", { className: "pair" }, choice("Topic", "topic", "topics"), choice("Perspective", "perspective", "perspectives")),
+    textField("question", 2),
+    textField("answer", 5),
+    make("div", { className: "pair" }, choice("topic", "topics"), choice("perspective", "perspectives")),
   );
-  function textField(label, field, placeholder, rows) {
+  function textField(field, rows) {
     const id = "sb-" + field + "-" + card.id;
-    const area = make("textarea", { id, rows, placeholder, value: card.fields[field], className: field, spellcheck: true });
+    const area = make("textarea", { id, rows, placeholder: word(field + "_hint"), value: card.fields[field], className: field, spellcheck: true });
     area.addEventListener("input", () => edit(field, area.value));
-    return make("div", {}, make("label", { for: id, textContent: label }), area);
+    return make("div", {}, make("label", { for: id, textContent: word(field) }), area);
   }
-  function choice(label, field, kind) {
+  function choice(field, kind) {
     const id = "sb-" + field + "-" + card.id;
     const select = make("select", { id, "data-kind": kind });
     offer(select, kind, card.fields[field]);
     select.addEventListener("change", () => edit(field, select.value));
-    return make("div", {}, make("label", { for: id, textContent: label + " (if it belongs to one)" }), select);
+    return make("div", {}, make("label", { for: id, textContent: word(field) }), select);
   }
-  const shift = (by, button) => cards.move(index, index + by, { index: index + by, button }, "Now example " + (index + by + 1) + " of " + cards.items.length + ".");
-  const remove = () => cards.remove(index, { index, button: "remove" }, "Example removed. Undo brings it back.");
+  const shift = (by, button) => cards.move(index, index + by, { index: index + by, button }, word("moved", { n: index + by + 1, all: cards.items.length }));
+  const remove = () => cards.remove(index, { index, button: "remove" }, word("removed"));
   title();
   return make("li", { className: "example", "data-index": index },
-    make("div", { className: "head" }, grip(), fold, ...itemButtons(name, index, cards.items.length, shift, remove)), body);
+    make("div", { className: "head" }, grip(), fold, ...itemButtons((what) => word(what, { n: index + 1 }), index, cards.items.length, shift, remove)), body);
 }
 
 // The current list, plus what the example names although the list no longer has it.
@@ -77,9 +76,9 @@ function offer(select, kind, chosen) {
   const known = seedbed.lists[kind];
   const missing = chosen && !known.includes(chosen) ? [chosen] : [];
   select.replaceChildren(
-    make("option", { value: "", textContent: "Any" }),
+    make("option", { value: "", textContent: word("any") }),
     ...known.map((text) => make("option", { value: text, textContent: text })),
-    ...missing.map((text) => make("option", { value: text, textContent: text + " (not in your list)" })),
+    ...missing.map((text) => make("option", { value: text, textContent: word("not_listed", { text }) })),
   );
   select.value = chosen;
 }
@@ -91,7 +90,7 @@ piece("add").addEventListener("click", () => {
   cards.add([card], cards.items.length, { index: cards.items.length });
 });
 piece("undo").addEventListener("click", () => cards.undo());
-draggable(list, (from, to) => cards.move(from, to, { index: to, button: "up" }, "Now example " + (to + 1) + "."));
+draggable(list, (from, to) => cards.move(from, to, { index: to, button: "up" }, word("moved", { n: to + 1, all: cards.items.length })));
 document.addEventListener("seedbed:lists", () => {
   list.querySelectorAll("select").forEach((select) => offer(select, select.dataset.kind, select.value));
 });

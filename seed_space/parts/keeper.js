@@ -24,7 +24,7 @@ const clock = (time) => {
   const date = new Date(time);
   const today = date.toDateString() === new Date().toDateString();
   const shape = today ? { hour: "2-digit", minute: "2-digit" } : { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
-  return date.toLocaleString([], shape);
+  return date.toLocaleString(LOCALE, shape);
 };
 
 function drafts() {
@@ -60,17 +60,17 @@ function say() {
   const state = piece("state");
   const changed = saved !== null && screen !== null && fields(screen) !== saved;
   state.dataset.kind = full ? "bad" : changed ? "draft" : "";
-  state.textContent = full ? "This browser cannot keep a draft this large. Save before you leave."
-    : changed ? "Not saved yet; kept in this browser"
-    : savedAt ? "Saved " + clock(savedAt)
-    : saved === null ? "" : first ? "Nothing is written yet" : "Everything is saved";
+  state.textContent = full ? word("full")
+    : changed ? word("unsaved")
+    : savedAt ? word("saved_at", { time: clock(savedAt) })
+    : saved === null ? "" : first ? word("nothing_written") : word("all_saved");
 }
 
 function offer() {
   const draft = drafts().find((one) => fields(one.values) !== saved);
   offered = draft?.key ?? null;
   piece("offer").hidden = !draft;
-  if (draft) piece("offer-text").textContent = "There is a draft from " + clock(draft.time) + " that was not saved.";
+  if (draft) piece("offer-text").textContent = word("found", { time: clock(draft.time) });
 }
 
 document.addEventListener("seedbed:screen", (event) => {
@@ -99,7 +99,7 @@ function fromServer() {
   const value = plain(props.value);
   if (!value) return;
   document.body.dataset.seedbed = value.state;
-  document.title = (value.title ? value.title + " · " : "") + "Seed · Seedbed";
+  document.title = (value.title ? value.title + " · " : "") + word("page") + " · Seedbed";
   piece("project").textContent = props.project;
   savedAt = value.saved_at ?? savedAt;
   first = value.first;

@@ -22,15 +22,22 @@ function make(tag, properties = {}, ...children) {
   return node;
 }
 
-// Words in the reader's language; English where there is none. {name} is filled in from `values`.
+// Words in the reader's language; English where there is none. {name} is filled in from `values`,
+// numbers as they are written there. In the html, data-say names the words of an element and
+// data-name those by which a screen reader calls it.
 const LANGUAGE = (navigator.language || "en").toLowerCase().split("-")[0];
+const LOCALE = navigator.language || "en";
+const spoken = (texts) => texts[LANGUAGE] ?? texts.en;
+const number = (n) => n.toLocaleString(LOCALE);
 function word(key, values = {}) {
-  const said = WORDS[key];
-  return (said[LANGUAGE] ?? said.en).replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
+  return spoken(WORDS[key]).replace(/\{(\w+)\}/g, (all, name) => (typeof values[name] === "number" ? number(values[name]) : values[name] ?? all));
 }
+// The words of key_one or key_many, with {n} filled in.
+const counted = (key, n) => word(key + (n === 1 || (n === 0 && /fr|pt/.test(LANGUAGE)) ? "_one" : "_many"), { n });
 element.querySelectorAll("[data-say]").forEach((node) => { node.textContent = word(node.dataset.say); });
+element.querySelectorAll("[data-name]").forEach((node) => { node.setAttribute("aria-label", word(node.dataset.name)); });
 
-const quoted = (text) => "“" + (text.length > 60 ? text.slice(0, 59) + "…" : text) + "”";
+const quoted = (text) => word("quoted", { text: text.length > 60 ? text.slice(0, 59) + "…" : text });
 const sameKey = (text) => text.toLowerCase().split(/\s+/).filter(Boolean).join(" ");
 
 // An ordered list with undo. `draw(focus)` shows the items; `changed()` tells the server.
@@ -59,7 +66,7 @@ function orderedList({ limit, draw, changed, say }) {
     },
     add(added, at, focus, message) {
       if (items.length + added.length > limit) {
-        say(added.length + " more do not fit: there can be at most " + limit + ". Nothing was added.", true);
+        say(word("too_many", { n: added.length, limit }), true);
         return false;
       }
       change([...items.slice(0, at), ...added, ...items.slice(at)], focus, message);
@@ -83,7 +90,7 @@ function orderedList({ limit, draw, changed, say }) {
       typingIn = null;
       draw(null);
       changed();
-      say("Undone.");
+      say(word("undone"));
     },
   };
 }
@@ -116,17 +123,18 @@ function draggable(list, move) {
   list.addEventListener("dragend", () => { from = null; clear(); });
 }
 
-// The buttons that every item of an ordered list has. `shift(by, button)` moves the item.
-function itemButtons(name, index, count, shift, remove) {
+// The buttons that every item of an ordered list has. `names(what)` is what the button to move the
+// item "up" or "down" or to "remove" it is called; `shift(by, button)` moves the item.
+function itemButtons(names, index, count, shift, remove) {
   const button = (text, does, label, disabled, action) => {
     const node = make("button", { type: "button", className: "icon", textContent: text, "aria-label": label, title: label, disabled, "data-do": does });
     node.addEventListener("click", action);
     return node;
   };
   return [
-    button("↑", "up", "Move " + name + " up", index === 0, () => shift(-1, "up")),
-    button("↓", "down", "Move " + name + " down", index === count - 1, () => shift(1, "down")),
-    button("✕", "remove", "Remove " + name, false, remove),
+    button("↑", "up", names("up"), index === 0, () => shift(-1, "up")),
+    button("↓", "down", names("down"), index === count - 1, () => shift(1, "down")),
+    button("✕", "remove", names("remove"), false, remove),
   ];
 }
 const grip = () => make("span", { className: "grip", textContent: "⠿", draggable: true, "aria-hidden": "true" });
