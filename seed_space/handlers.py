@@ -116,7 +116,7 @@ def look_over(session: Session, values: Sequence[object]) -> View:
         marks=marks,
         notes=notes,
         summary=pieces.summary(language, changes, reading.problems, first=first),
-        engineer=pieces.engineer(session.generation, mark),
+        engineer=pieces.engineer(language, session.generation, mark),
         changed=first or not session.opened or changes != [],
     )
 

@@ -49,10 +49,21 @@ def failure(language: str, error: SeedbedError) -> str:
     )
 
 
-def problems(language: str, found: Iterable[Problem]) -> str:
-    """What is wrong with one step, shown on it."""
-    items = "".join(f"<li>{html.escape(told(language, problem))}</li>" for problem in found)
-    return f'<ul class="sb-problems" role="status">{items}</ul>' if items else ""
+def problems(language: str, found: Sequence[Problem]) -> str:
+    """What is wrong with one step, shown on it: first what stands in the way of what."""
+    groups = []
+    for level, (title, kind) in _LEVELS.items():
+        items = "".join(
+            f"<li><span>{html.escape(told(language, one))}</span>{_fixes(language, one)}</li>"
+            for one in found
+            if one.level == level
+        )
+        if items:
+            groups.append(
+                f'<div class="sb-problems {kind}"><h3>{_say(language, title)}</h3>'
+                f"<ul>{items}</ul></div>"
+            )
+    return f'<div role="status">{"".join(groups)}</div>' if groups else ""
 
 
 def summary(
@@ -155,34 +166,41 @@ def failed(failures: Iterable[Failure]) -> str:
     )
 
 
-def stand_in(settings: GenerationSettings) -> str:
+def stand_in(settings: GenerationSettings, language: str = "en") -> str:
     """A quiet note when no language model is configured."""
     if not any(choice.model in STAND_INS for choice in _used(settings)):
         return ""
+    how = say(
+        language,
+        "pieces.real_model_how",
+        file="<code>project.json</code>",
+        place="<code>generation</code>, <code>models</code>",
+        choice='<code>[{"model": "NAME"}]</code>',
+        address='<code>"base_url"</code>',
+    )
     return (
-        '<div class="sb-standin"><p>No language model wrote these: a built-in stand-in puts them '
-        "together from your own words, to show how Seedbed works.</p><details><summary>How to use "
-        "a real model</summary><p>Whoever runs the computers names one in the file "
-        "<code>project.json</code> of the project, under <code>generation</code>, "
-        '<code>models</code>: <code>[{"model": "NAME"}]</code> for one on Hugging Face, with '
-        '<code>"base_url"</code> added for a server of your own.</p></details></div>'
+        f'<div class="sb-standin"><p>{_say(language, "pieces.stand_in")}</p><details><summary>'
+        f"{_say(language, 'pieces.real_model')}</summary><p>{how}</p></details></div>"
     )
 
 
-def engineer(settings: GenerationSettings, fingerprint: str | None) -> str:
+def engineer(language: str, settings: GenerationSettings, fingerprint: str | None) -> str:
     """What a batch would run with, for those who want to know."""
     rows = "".join(
-        f"<tr><td>{role}</td><td>{html.escape(choice.model)}</td>"
+        f"<tr><td>{html.escape(role)}</td><td>{html.escape(choice.model)}</td>"
         f"<td>{html.escape(_parameters(choice))}</td></tr>"
-        for role, choice in _roles(settings)
+        for role, choice in _roles(language, settings)
     )
     mark = html.escape(fingerprint) if fingerprint else "—"
+    heads = "".join(
+        f"<th>{_say(language, key)}</th>"
+        for key in ("pieces.for", "pieces.model", "pieces.parameters")
+    )
+    file = say(language, "pieces.settings_file", file="<code>project.json</code>")
     return (
-        f"<p>Fingerprint <code>{mark}</code>. A batch with the same fingerprint is made from the "
-        "same words, models and parameters as this preview.</p><div class='sb-table'><table>"
-        "<thead><tr><th>For</th><th>Model</th><th>Parameters</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table></div>"
-        "<p>These settings are in the file <code>project.json</code> of the project.</p>"
+        f"<p>{_say(language, 'pieces.fingerprint')} <code>{mark}</code>. "
+        f"{_say(language, 'pieces.fingerprint_means')}</p><div class='sb-table'><table>"
+        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div><p>{file}</p>"
     )
 
 
@@ -214,6 +232,22 @@ def _problem(language: str, problem: Problem) -> str:
         text = html.escape(say(language, "steps.go", step=say(language, NAME_OF[step])))
         go = f'<button type="button" class="text" data-go="{step}">{text}</button>'
     return f"<li><span>{html.escape(told(language, problem))}</span>{go}</li>"
+
+
+def _fixes(language: str, problem: Problem) -> str:
+    """Buttons that put right what an example names and the list does not have."""
+    kind = problem.code.removesuffix("_unknown")
+    if kind == problem.code:
+        return ""
+    number = int(problem.values["number"])
+    data = f'data-kind="{kind}" data-number="{number}"'
+    return (
+        '<span class="sb-fixes">'
+        f'<button type="button" class="text" data-fix="add" {data}>'
+        f"{_say(language, f'pieces.add_{kind}')}</button>"
+        f'<button type="button" class="text" data-fix="clear" {data}>'
+        f"{_say(language, 'pieces.clear')}</button></span>"
+    )
 
 
 def _change(language: str, change: Change) -> str:
@@ -267,15 +301,15 @@ def _messages(messages: Messages) -> str:
 
 
 def _used(settings: GenerationSettings) -> list[ModelChoice]:
-    return [choice for _, choice in _roles(settings)]
+    return [choice for _, choice in _roles("en", settings)]
 
 
-def _roles(settings: GenerationSettings) -> list[tuple[str, ModelChoice]]:
+def _roles(language: str, settings: GenerationSettings) -> list[tuple[str, ModelChoice]]:
     answers = [
-        (f"Answer {index + 1}", settings.for_completion(index))
+        (say(language, "pieces.answer", n=index + 1), settings.for_completion(index))
         for index in range(settings.completions)
     ]
-    return [("Instruction", settings.for_instructions()), *answers]
+    return [(say(language, "pieces.instruction"), settings.for_instructions()), *answers]
 
 
 def _parameters(choice: ModelChoice) -> str:

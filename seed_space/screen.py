@@ -7,14 +7,16 @@ the other never loses text: what does not fit is told, and stays on the screen.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from pipeline.core.checks import Level, Problem, Value, check
 from pipeline.core.schema import LANGUAGES, Example, Seed, describe, normalized
+from pipeline.generation.language import in_language
 from seed_space.words import WORDS, Told, count, say
 
 FIELDS: Final = (
@@ -66,6 +68,7 @@ STEP_OF: Final = {
 
 _LONG_ROW: Final = 100
 _LONGEST_ROW: Final = 300
+_NUMBERS: Final = frozenset({"number", "first", "second"})
 _EXAMPLE_FIELDS: Final = frozenset(Example.model_fields)
 
 
@@ -159,7 +162,7 @@ def read(values: Sequence[object], base: Seed) -> Reading:
         )
     except ValidationError as error:
         return Reading(None, [*_plain(error, language), *problems])
-    found = check(seed)
+    found = [*_numbered_as_shown(check(seed), screen), *_foreign(seed, screen)]
     grave = [problem for problem in found if problem.level > Level.ADVICE]
     return Reading(seed, [*grave, *problems, *(p for p in found if p.level == Level.ADVICE)])
 
@@ -264,6 +267,52 @@ def _place(location: tuple[int | str, ...]) -> tuple[str, dict[str, Value]]:
     if field == "examples" and len(inside) > 1:
         return f"{inside[1]}_long", {"number": int(inside[0]) + 1}
     return "row_too_long", {"number": int(inside[0]) + 1}
+
+
+def _numbered_as_shown(found: Iterable[Problem], screen: Mapping[str, object]) -> Iterator[Problem]:
+    """Problems with the numbers that rows have on the screen, where blank ones count."""
+    places = {
+        field: _places(_rows(screen[field]))
+        for field in ("topics", "perspectives", "rules", "examples")
+    }
+    for problem in found:
+        shown = {
+            name: places[problem.field][value - 1]
+            for name, value in problem.values.items()
+            if name in _NUMBERS and problem.field in places and isinstance(value, int)
+        }
+        yield _problem(problem.field, problem.code, problem.level, **{**problem.values, **shown})
+
+
+def _places(rows: Sequence[object]) -> list[int]:
+    """The number on the screen of each entry that is kept."""
+    return [n for n, row in enumerate(rows, start=1) if not (_blank(row) or _blank_example(row))]
+
+
+def _foreign(seed: Seed, screen: Mapping[str, object]) -> Iterator[Problem]:
+    """Texts that are clearly in another language than the one chosen."""
+    language = OWN_NAMES.get(seed.language, seed.language)
+    texts = {
+        "description": seed.description,
+        "domain_expert_prompt": seed.domain_expert_prompt,
+        "topics": ". ".join(seed.topics),
+        "perspectives": ". ".join(seed.perspectives),
+        "rules": "\n".join(seed.rules),
+    }
+    for field, text in texts.items():
+        if _in_language(text, seed.language) is False:
+            yield _problem(field, "foreign", Level.ADVICE, language=language)
+    numbers = _places(_rows(screen["examples"]))
+    for number, example in zip(numbers, seed.examples, strict=True):
+        if _in_language(f"{example.question}\n{example.answer}", seed.language) is False:
+            values: dict[str, Value] = {"number": number, "language": language}
+            yield _problem("examples", "foreign_example", Level.ADVICE, **values)
+
+
+@lru_cache(maxsize=1_024)
+def _in_language(text: str, language: str) -> bool | None:
+    """Judged anew only when a text was changed: it is asked with every keystroke."""
+    return in_language(text, language)
 
 
 def _problem(field: str, code: str, level: Level, **values: Value) -> Problem:

@@ -11,6 +11,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from pipeline.core.errors import InvalidInput
+from pipeline.core.likeness import alike
 from pipeline.core.schema import MAX_SEED_BYTES, Seed, describe, normalized
 
 
@@ -54,7 +55,24 @@ MESSAGES: Final[Mapping[str, str]] = {
     "perspectives_same": (
         "Perspectives {first} and {second} are the same: “{text}”. Keep one of them."
     ),
+    "rules_same": "Rules {first} and {second} are the same: “{text}”. Keep one of them.",
     "examples_same": ("Examples {first} and {second} ask the same: “{text}”. Keep one of them."),
+    "topics_alike": (
+        "Topics {first} and {second} look alike: “{one}” and “{other}”. If they mean the same, "
+        "keep one of them."
+    ),
+    "perspectives_alike": (
+        "Perspectives {first} and {second} look alike: “{one}” and “{other}”. If they mean the "
+        "same, keep one of them."
+    ),
+    "rules_alike": (
+        "Rules {first} and {second} look alike: “{one}” and “{other}”. If they mean the same, "
+        "keep one of them."
+    ),
+    "examples_alike": (
+        "Examples {first} and {second} ask nearly the same: “{one}” and “{other}”. Different "
+        "questions teach more."
+    ),
     "question_missing": "Example {number} has no question; it is not used.",
     "answer_missing": "Example {number} has no answer; it is not used.",
     "topic_unknown": "Example {number} names the topic “{text}”, which is not in your list.",
@@ -77,7 +95,12 @@ def check(seed: Seed) -> list[Problem]:
         *_missing(seed),
         *_repeated("topics", seed.topics, Level.BLOCKS_SAVING),
         *_repeated("perspectives", seed.perspectives, Level.BLOCKS_SAVING),
+        *_repeated("rules", seed.rules, Level.ADVICE),
         *_repeated("examples", [example.question for example in seed.examples], Level.ADVICE),
+        *_alike("topics", seed.topics),
+        *_alike("perspectives", seed.perspectives),
+        *_alike("rules", seed.rules),
+        *_alike("examples", [example.question for example in seed.examples]),
         *_examples(seed),
         *_too_large(seed),
     ]
@@ -119,6 +142,19 @@ def _repeated(field: str, texts: Sequence[str], level: Level) -> Iterator[Proble
             yield _problem(
                 field, f"{field}_same", level, first=first, second=number, text=_short(text)
             )
+
+
+def _alike(field: str, texts: Sequence[str]) -> Iterator[Problem]:
+    for pair in alike(texts):
+        yield _problem(
+            field,
+            f"{field}_alike",
+            Level.ADVICE,
+            first=pair.first + 1,
+            second=pair.second + 1,
+            one=_short(texts[pair.first]),
+            other=_short(texts[pair.second]),
+        )
 
 
 def _examples(seed: Seed) -> Iterator[Problem]:

@@ -221,6 +221,26 @@ def test_a_draft_comes_back_as_it_was(settings: Settings) -> None:
     assert restore(json.loads(json.dumps(values))) == values
 
 
+def test_what_blocks_and_what_only_warns_is_told_apart_on_the_step(settings: Settings) -> None:
+    session, values = opened(settings)
+    notes = look_over(session, changed(values, topics=["A", "a", "Crop", "Crops"])).notes["topics"]
+    blocks, warns = notes.split('<div class="sb-problems ">')
+    assert 'class="sb-problems bad"' in blocks
+    assert "Before you can save" in blocks
+    assert "are the same" in blocks
+    assert "Worth a look" in warns
+    assert "look alike" in warns
+
+
+def test_what_an_example_names_can_be_put_right_with_one_click(settings: Settings) -> None:
+    session, values = opened(settings)
+    example = {**values[6][0], "topic": "Bees"}
+    note = look_over(session, changed(values, examples=[example])).notes["examples"]
+    assert 'data-fix="add" data-kind="topic" data-number="1"' in note
+    assert "Add it to your topics" in note
+    assert 'data-fix="clear" data-kind="topic" data-number="1"' in note
+
+
 def test_marks_follow_what_is_written(settings: Settings) -> None:
     session, values = opened(settings)
     marks = look_over(session, values).marks

@@ -107,10 +107,29 @@ def a_problem_of_every_kind() -> list[Problem]:
         Example(question="Q?", answer="", topic="Bees", perspective="Nobody"),
         Example(question="q?", answer="A."),
         Example(question="", answer="A."),
+        Example(question="When to prune trees?", answer="A."),
+        Example(question="When to prune a tree?", answer="A."),
     ]
     wrong = a_seed().model_copy(
-        update={"topics": ["A", "a"], "perspectives": ["B", "b"], "examples": examples}
+        update={
+            "topics": ["A", "a", "Soil health", "health of soils"],
+            "perspectives": ["B", "b", "Grower", "Growers"],
+            "rules": ["Name it.", "Name it.", "Give no doses", "Give no dose"],
+            "examples": examples,
+        }
     )
+    german = {
+        "description": "Es geht um die Arbeit auf kleinen Höfen.",
+        "examples": [
+            {
+                "question": "Wann ist der Ton trocken genug zum Pflügen?",
+                "answer": "Wenn er sich nicht mehr zu einer Wurst rollen lässt.",
+                "topic": "",
+                "perspective": "",
+                "extra": "{}",
+            }
+        ],
+    }
     large = [Example(question=f"Q{n}?", answer="x" * 20_000) for n in range(150)]
     long = {
         "question": "x" * 4_001,
@@ -121,6 +140,7 @@ def a_problem_of_every_kind() -> list[Problem]:
     }
     blank = {"question": "", "answer": "", "topic": "", "perspective": "", "extra": "{}"}
     screens: list[dict[str, Any]] = [
+        german,
         {"topics": ["", "x" * 200], "perspectives": ["", ""], "examples": [blank]},
         {"topics": ["x" * 301], "domain": "x" * 201, "examples": [long], "language": "none!"},
         {"perspectives": [f"p{n}" for n in range(201)], "description": "\ud800", "rules": [7]},
