@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal
 
-from pipeline.core.schema import LANGUAGES, Example, Seed
-from seed_space.screen import FIELDS, LABELS
+from pipeline.core.schema import Example, Seed
+from pipeline.web.words import Say
+from seed_space.screen import FIELDS, OWN_NAMES, name_of
+from seed_space.words import say
 
 Choice = Literal["mine", "theirs"]
 _SHOWN: Final = 6
@@ -33,39 +36,42 @@ class Change:
     after: str
 
 
-def compare(old: Seed, new: Seed) -> list[Change]:
-    """Every field of the screen that differs, in its order there."""
+def compare(old: Seed, new: Seed, language: str = "en") -> list[Change]:
+    """Every field of the screen that differs, in its order there, told in ``language``."""
+    tell = partial(say, language)
     return [
         Change(
             field=field,
-            label=LABELS[field],
-            words=tuple(_words(field, getattr(old, field), getattr(new, field))),
-            before=as_text(old, field),
-            after=as_text(new, field),
+            label=name_of(language, field),
+            words=tuple(_words(tell, field, getattr(old, field), getattr(new, field))),
+            before=as_text(old, field, language),
+            after=as_text(new, field, language),
         )
         for field in FIELDS
         if getattr(old, field) != getattr(new, field)
     ]
 
 
-def as_text(seed: Seed, field: str) -> str:
+def as_text(seed: Seed, field: str, language: str = "en") -> str:
     """A field as somebody would write it down."""
     value = getattr(seed, field)
     if field == "language":
-        return LANGUAGES.get(seed.language, seed.language)
+        return OWN_NAMES.get(seed.language, seed.language)
     if field == "examples":
-        return "\n\n".join(_example_text(example) for example in value)
+        return "\n\n".join(_example_text(partial(say, language), example) for example in value)
     return "\n".join(value) if isinstance(value, list) else str(value)
 
 
-def choices(base: Seed | None, mine: Seed, theirs: Seed) -> list[dict[str, str]]:
+def choices(
+    base: Seed | None, mine: Seed, theirs: Seed, language: str = "en"
+) -> list[dict[str, str]]:
     """Each field on which two versions differ, with the choice that loses nothing preselected.
 
     Where only one of the two changed ``base``, that one is it. Where both did, or where the base
     is not known, the choice is empty: only a person can make it.
     """
     rows = []
-    for change in compare(theirs, mine):
+    for change in compare(theirs, mine, language):
         before = getattr(base, change.field) if base is not None else None
         choice = ""
         if base is not None and getattr(mine, change.field) == before:
@@ -92,60 +98,67 @@ def merge(mine: Seed, theirs: Seed, chosen: Mapping[str, Choice]) -> Seed:
     return theirs.model_copy(update=taken)
 
 
-def _words(field: str, old: Any, new: Any) -> list[str]:  # noqa: ANN401 - any field of a seed
+def _words(tell: Say, field: str, old: Any, new: Any) -> list[str]:  # noqa: ANN401 - any field of a seed
     if field == "examples":
         asked = [[example.question for example in version] for version in (old, new)]
-        return [*_list_words(*asked), *_edited(old, new)]
+        return [*_list_words(tell, *asked), *_edited(tell, old, new)]
     if field == "language":
-        return [f"{LANGUAGES.get(old, old)} became {LANGUAGES.get(new, new)}."]
-    return _list_words(old, new) if isinstance(new, list) else [_text_words(old, new)]
+        return [tell("changes.became", old=OWN_NAMES.get(old, old), new=OWN_NAMES.get(new, new))]
+    return _list_words(tell, old, new) if isinstance(new, list) else [_text_words(tell, old, new)]
 
 
-def _text_words(old: str, new: str) -> str:
+def _text_words(tell: Say, old: str, new: str) -> str:
     if not old.strip():
-        return f"Added: {_quoted(new)}."
+        return tell("changes.added", texts=_quoted(tell, new))
     if not new.strip():
-        return f"Removed: {_quoted(old)}."
+        return tell("changes.removed", texts=_quoted(tell, old))
     if max(len(old), len(new)) <= _QUOTED:
-        return f"{_quoted(old)} became {_quoted(new)}."
-    return f"Rewritten; it had {len(old):,} characters and now has {len(new):,}."
+        return tell("changes.became", old=_short(old), new=_short(new))
+    return tell("changes.rewritten", before=len(old), after=len(new))
 
 
-def _list_words(old: Sequence[str], new: Sequence[str]) -> list[str]:
+def _list_words(tell: Say, old: Sequence[str], new: Sequence[str]) -> list[str]:
     added = [text for text in new if text not in old]
     removed = [text for text in old if text not in new]
     words = []
     if added:
-        words.append(f"Added: {_listed(added)}.")
+        words.append(tell("changes.added", texts=_listed(tell, added)))
     if removed:
-        words.append(f"Removed: {_listed(removed)}.")
+        words.append(tell("changes.removed", texts=_listed(tell, removed)))
     kept_before = [text for text in old if text in new]
     kept_now = [text for text in new if text in old]
     if sorted(kept_before) != sorted(kept_now):
-        words.append("A repeated entry was added or removed.")
+        words.append(tell("changes.repeated"))
     elif kept_before != kept_now:
-        words.append("Put into another order.")
+        words.append(tell("changes.reordered"))
     return words
 
 
-def _edited(old: Sequence[Example], new: Sequence[Example]) -> list[str]:
+def _edited(tell: Say, old: Sequence[Example], new: Sequence[Example]) -> list[str]:
     before = {example.question: example for example in old}
     edited = [e.question for e in new if e.question in before and before[e.question] != e]
-    return [f"Changed: {_listed(edited)}."] if edited else []
+    return [tell("changes.edited", texts=_listed(tell, edited))] if edited else []
 
 
-def _listed(texts: Sequence[str]) -> str:
-    shown = ", ".join(_quoted(text) for text in texts[:_SHOWN])
+def _listed(tell: Say, texts: Sequence[str]) -> str:
+    shown = ", ".join(_quoted(tell, text) for text in texts[:_SHOWN])
     more = len(texts) - _SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
+    return tell("changes.more", texts=shown, n=more) if more > 0 else shown
 
 
-def _quoted(text: str) -> str:
+def _quoted(tell: Say, text: str) -> str:
+    return tell("changes.quoted", text=_short(text))
+
+
+def _short(text: str) -> str:
     text = " ".join(text.split())
-    return f"“{text}”" if len(text) <= _QUOTED else f"“{text[: _QUOTED - 1]}…”"
+    return text if len(text) <= _QUOTED else f"{text[: _QUOTED - 1]}…"
 
 
-def _example_text(example: Example) -> str:
+def _example_text(tell: Say, example: Example) -> str:
+    lines = [
+        tell("changes.question", text=example.question),
+        tell("changes.answer", text=example.answer),
+    ]
     about = " · ".join(filter(None, (example.topic, example.perspective)))
-    lines = [f"Question: {example.question}", f"Answer: {example.answer}"]
-    return "\n".join([*lines, f"About: {about}"] if about else lines)
+    return "\n".join([*lines, tell("changes.about", text=about)] if about else lines)

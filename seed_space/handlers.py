@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from pipeline.core.checks import Level, Problem
-from pipeline.core.errors import Conflict, InvalidInput, SeedbedError
-from pipeline.core.projects import load_seed, save_seed
+from pipeline.core.errors import Conflict, SeedbedError
+from pipeline.core.projects import SavedSeed, load_seed, save_seed
 from pipeline.core.schema import Seed
 from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Store
@@ -16,8 +16,9 @@ from pipeline.generation.planning import fingerprint
 from pipeline.web.visitor import Visitor, writing_store
 from seed_space import pieces
 from seed_space.changes import Choice, choices, compare, merge
-from seed_space.screen import FIELDS, LABELS, STEP_OF, read, show
+from seed_space.screen import FIELDS, STEP_OF, name_of, read, show
 from seed_space.session import Session, generation_settings, open_for, open_session
+from seed_space.words import Told, say
 
 _CHOICES: Final[tuple[Choice, ...]] = ("mine", "theirs")
 
@@ -31,12 +32,14 @@ class View:
         notes: For each step with fields, what is wrong there, as HTML.
         summary: What saving would change and what stands in the way, as HTML.
         engineer: Models, parameters and fingerprint, as HTML.
+        changed: Whether saving would write anything; true as well for what cannot be saved yet.
     """
 
     marks: dict[str, dict[str, object]]
     notes: dict[str, str]
     summary: str
     engineer: str
+    changed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def open_page(settings: Settings, store: Store | None, session: Session, who: Vi
     except SeedbedError as error:
         blank = show(Seed())
         view = look_over(session, blank)
-        return Opened({"state": "setup"}, pieces.setup(error), blank, view)
+        return Opened({"state": "setup"}, pieces.setup(session.language, error), blank, view)
     values = show(session.saved.seed)
     return Opened(_ready(session, values), "", values, look_over(session, values))
 
@@ -98,41 +101,94 @@ def look_over(session: Session, values: Sequence[object]) -> View:
     marks = {
         step: _mark(step, screen, by_step.get(step, [])) for step in dict.fromkeys(STEP_OF.values())
     }
-    changes = compare(session.saved.seed, reading.seed) if reading.seed else None
+    language = session.language
+    changes = compare(session.saved.seed, reading.seed, language) if reading.seed else None
     marks["preview"] = {"mark": "done" if mark and mark == session.previewed else "open"}
     marks["publish"] = {"mark": _publish_mark(session, reading.problems, changes != [])}
     notes = {
-        step: pieces.problems(by_step.get(step, ())) if marks[step]["mark"] != "open" else ""
+        step: pieces.problems(language, by_step.get(step, ()))
+        if marks[step]["mark"] != "open"
+        else ""
         for step in dict.fromkeys(STEP_OF.values())
     }
     first = session.saved.etag is ABSENT
     return View(
         marks=marks,
         notes=notes,
-        summary=pieces.summary(changes, reading.problems, first=first),
-        engineer=pieces.engineer(session.generation, mark),
+        summary=pieces.summary(language, changes, reading.problems, first=first),
+        engineer=pieces.engineer(language, session.generation, mark),
+        changed=first or not session.opened or changes != [],
     )
 
 
-def restore(draft: object) -> list[Any]:
+def restore(session: Session, draft: object, base: object = None) -> list[Any]:
     """The screen of a draft that a browser kept.
 
+    If it started from another version than the one that is saved now, saving it lets the person
+    choose between the two.
+
+    Args:
+        session: The visitor's.
+        draft: The draft.
+        base: The screen that it started from, if the browser knows.
+
     Raises:
-        InvalidInput: It is no draft of this version.
+        Told: It is no draft of this version.
     """
-    texts = (0, 1, 2, 3)
-    if (
-        not isinstance(draft, list)
-        or len(draft) != len(FIELDS)
-        or not all(isinstance(draft[i], str) for i in texts)
-        or not all(_is_texts(draft[i]) for i in (4, 5, 7))
-        or not _is_examples(draft[6])
-    ):
-        raise InvalidInput(
-            "This draft cannot be read; it was kept by another version of this page.",
-            "The saved version is on the screen.",
+    if not _is_screen(draft):
+        language = session.language
+        raise Told(
+            say(language, "problems.draft_unreadable"), say(language, "problems.saved_shown")
         )
-    return draft
+    _start_from(session, base)
+    return list(draft)
+
+
+def reopen(
+    settings: Settings, store: Store | None, session: Session, who: Visitor, base: object
+) -> None:
+    """Pick up a page that stayed open while the server restarted.
+
+    Args:
+        settings: Names the project.
+        store: What to read from; by default that project.
+        session: The visitor's, as new.
+        who: The visitor.
+        base: The screen that the page started from; if it is saved still, saving goes on as if
+            nothing had happened, else both versions will be shown.
+    """
+    if session.opened:
+        return
+    try:
+        project = store or open_for(settings, who)
+        open_session(project, session)
+        session.generation = generation_settings(project)
+    except SeedbedError:
+        return  # saving finds out, and says so
+    _start_from(session, base)
+
+
+def _start_from(session: Session, base: object) -> None:
+    """Let ``session`` know that its screen started from ``base`` and not from what is saved now."""
+    if not _is_screen(base) or base == show(session.saved.seed):
+        return
+    seed = read(base, session.saved.seed).seed
+    if seed is not None and session.opened and session.theirs is None:
+        session.theirs = session.saved
+        session.saved = SavedSeed(seed, session.saved.etag)
+
+
+def _is_screen(values: object) -> TypeGuard[list[Any]]:
+    """Whether a browser sent the fields of a screen, each of its kind."""
+    if not isinstance(values, list) or len(values) != len(FIELDS):
+        return False
+    fields = dict(zip(FIELDS, values, strict=True))
+    kinds = {"examples": _is_examples, "topics": _is_texts, "perspectives": _is_texts}
+    kinds["rules"] = _is_texts
+    return all(
+        kinds[name](value) if name in kinds else isinstance(value, str)
+        for name, value in fields.items()
+    )
 
 
 def save(
@@ -159,24 +215,26 @@ def save(
             return _save_chosen(settings, store, session, values, chosen)
         return _save_mine(settings, store, session, values)
     except SeedbedError as error:
-        return Saving(pieces.not_saved(error), _rows(chosen) if session.theirs else [])
+        return Saving(
+            pieces.not_saved(session.language, error), _rows(chosen) if session.theirs else []
+        )
 
 
 def _save_mine(
     settings: Settings, store: Store, session: Session, values: Sequence[object]
 ) -> Saving:
-    seed = read(values, session.saved.seed).require()
+    seed = read(values, session.saved.seed).require(session.language)
     if session.saved.etag is not ABSENT and seed == session.saved.seed:
-        return Saving(pieces.nothing_to_save(), [], _ready(session, list(values)))
+        return Saving(pieces.nothing_to_save(session.language), [], _ready(session, list(values)))
     try:
         session.saved = save_seed(
             store, seed, expect=session.saved.etag, message=_message(session.saved.seed, seed)
         )
     except Conflict:
         session.theirs = load_seed(store)
-        rows = choices(session.saved.seed, seed, session.theirs.seed)
+        rows = choices(session.saved.seed, seed, session.theirs.seed, session.language)
         if rows:
-            return Saving(pieces.conflict(), rows)
+            return Saving(pieces.conflict(session.language), rows)
         return _save_chosen(settings, store, session, values, [])
     return _done(settings, session, list(values))
 
@@ -186,15 +244,18 @@ def _save_chosen(
 ) -> Saving:
     theirs = session.theirs or load_seed(store)
     base = session.saved.seed if session.opened else None
-    mine = read(values, theirs.seed).require()
+    mine = read(values, theirs.seed).require(session.language)
     answers = {row["field"]: row["choice"] for row in _rows(chosen)}
-    rows = choices(base, mine, theirs.seed)
+    rows = choices(base, mine, theirs.seed, session.language)
     for row in rows:
         row["choice"] = answers.get(row["field"], row["choice"])
-    undecided = [LABELS[row["field"]] for row in rows if row["choice"] not in _CHOICES]
+    undecided = [
+        name_of(session.language, row["field"]) for row in rows if row["choice"] not in _CHOICES
+    ]
     if undecided:
         asked_before = bool(answers)
-        return Saving(pieces.conflict(choose=undecided if asked_before else ()), rows)
+        choose = undecided if asked_before else ()
+        return Saving(pieces.conflict(session.language, choose=choose), rows)
     picks: dict[str, Choice] = {
         row["field"]: "theirs" if row["choice"] == "theirs" else "mine" for row in rows
     }
@@ -203,7 +264,8 @@ def _save_chosen(
         saved = save_seed(store, merged, expect=theirs.etag, message=_message(theirs.seed, merged))
     except Conflict:
         session.theirs = load_seed(store)
-        return Saving(pieces.conflict(), choices(base, mine, session.theirs.seed))
+        rows = choices(base, mine, session.theirs.seed, session.language)
+        return Saving(pieces.conflict(session.language), rows)
     session.saved, session.theirs, session.opened = saved, None, True
     if "theirs" in picks.values():
         shown = show(merged)
@@ -216,7 +278,7 @@ def _done(
 ) -> Saving:
     at = pieces.now()
     keeper = {**_ready(session, kept), "saved_at": at.isoformat()}
-    return Saving(pieces.saved(settings, at), [], keeper, values)
+    return Saving(pieces.saved(session.language, settings, at), [], keeper, values)
 
 
 def _ready(session: Session, values: list[Any]) -> dict[str, Any]:

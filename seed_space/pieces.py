@@ -23,76 +23,99 @@ from pipeline.generation.chain import Failure
 from pipeline.generation.known import Origin
 from pipeline.generation.prompting import Messages, Prompts
 from pipeline.web.markup import to_html
-from pipeline.web.serve import error_note
 from seed_space.changes import Change
-from seed_space.screen import STEP_OF
+from seed_space.screen import STEP_OF, told
 from seed_space.tabs import NAME_OF
+from seed_space.words import WORDS, Told, say
 
 
-def setup(error: SeedbedError) -> str:
+def setup(language: str, error: SeedbedError) -> str:
     """The page of a Space that cannot work yet."""
     return (
-        '<section class="sb-setup"><h1>This Space is not ready yet</h1>'
-        f"<p>{html.escape(error.problem)}</p>"
-        f"<p><strong>{html.escape(error.next_step)}</strong></p>"
-        '<button type="button" class="plain" data-reload>Try again</button></section>'
+        f'<section class="sb-setup"><h1>{_say(language, "pieces.setup_title")}</h1>'
+        f"{_headline(language, error)}"
+        f"<p{_english(language, error)}>{html.escape(error.problem)}</p>"
+        f"<p{_english(language, error)}><strong>{html.escape(error.next_step)}</strong></p>"
+        f'<button type="button" class="plain" data-reload>{_say(language, "pieces.try_again")}'
+        "</button></section>"
     )
 
 
-def problems(found: Iterable[Problem]) -> str:
-    """What is wrong with one step, shown on it."""
-    items = "".join(f"<li>{html.escape(problem.message)}</li>" for problem in found)
-    return f'<ul class="sb-problems" role="status">{items}</ul>' if items else ""
+def failure(language: str, error: SeedbedError) -> str:
+    """What went wrong: in the reader's language what it is about, and the error's own words."""
+    return (
+        f'<div class="sb-note bad" role="alert">{_headline(language, error)}'
+        f"<span{_english(language, error)}>{html.escape(str(error))}</span></div>"
+    )
 
 
-def summary(changes: Sequence[Change] | None, found: Sequence[Problem], *, first: bool) -> str:
+def problems(language: str, found: Sequence[Problem]) -> str:
+    """What is wrong with one step, shown on it: first what stands in the way of what."""
+    groups = []
+    for level, (title, kind) in _LEVELS.items():
+        items = "".join(
+            f"<li><span>{html.escape(told(language, one))}</span>{_fixes(language, one)}</li>"
+            for one in found
+            if one.level == level
+        )
+        if items:
+            groups.append(
+                f'<div class="sb-problems {kind}"><h3>{_say(language, title)}</h3>'
+                f"<ul>{items}</ul></div>"
+            )
+    return f'<div role="status">{"".join(groups)}</div>' if groups else ""
+
+
+def summary(
+    language: str, changes: Sequence[Change] | None, found: Sequence[Problem], *, first: bool
+) -> str:
     """What saving would do (None: nothing, as it is) and what stands in the way."""
-    parts = [_problem_group(level, title, found) for level, title in _LEVELS.items()]
+    parts = [_problem_group(language, level, found) for level in _LEVELS]
     if changes:
-        title = "This will be the first version" if first else "What changes"
-        items = "".join(_change(change) for change in changes)
+        title = _say(language, "pieces.first_version" if first else "pieces.what_changes")
+        items = "".join(_change(language, change) for change in changes)
         parts.append(f'<h3>{title}</h3><ul class="sb-changes">{items}</ul>')
     elif changes is not None:
-        text = "Nothing is written yet." if first else "Nothing differs from the saved version."
+        text = _say(language, "pieces.nothing_written" if first else "pieces.nothing_differs")
         parts.append(f'<p class="sb-quiet">{text}</p>')
     return "".join(parts)
 
 
-def saved(settings: Settings, at: datetime) -> str:
+def saved(language: str, settings: Settings, at: datetime) -> str:
     """That it worked, and what comes next."""
     name = shlex.quote(settings.project)
+    place = _say(language, "pieces.annotate_space")
     if settings.on_space:
         link = html.escape(f"{settings.hub}/spaces/{settings.project}-annotate", quote=True)
-        annotate = f'<a href="{link}" target="_blank" rel="noopener">the Annotate Space</a>'
+        annotate = f'<a href="{link}" target="_blank" rel="noopener">{place}</a>'
     else:
-        annotate = f"the Annotate Space (<code>python -m pipeline serve {html.escape(name)}</code>)"
+        annotate = f"{place} (<code>python -m pipeline serve {html.escape(name)}</code>)"
     return (
-        f'<div class="sb-note good" role="status"><strong>Saved {_time(at)}</strong></div>'
-        '<div class="sb-next"><h3>What comes next</h3><ol>'
-        "<li>Grow the samples. Whoever runs the computers does this with "
+        '<div class="sb-note good" role="status"><strong>'
+        f"{say(language, 'pieces.saved', time=_time(at))}</strong></div>"
+        f'<div class="sb-next"><h3>{_say(language, "pieces.next")}</h3><ol>'
+        f"<li>{_say(language, 'pieces.next_grow')} "
         f"<pre><code>python -m pipeline generate {html.escape(name)}</code></pre></li>"
-        f"<li>Judge them in {annotate}.</li></ol></div>"
+        f"<li>{say(language, 'pieces.next_judge', place=annotate)}</li></ol></div>"
     )
 
 
-def nothing_to_save() -> str:
+def nothing_to_save(language: str) -> str:
     """That the saved version is what is on the screen."""
-    return '<div class="sb-note" role="status">This is already the saved version.</div>'
+    text = _say(language, "pieces.already_saved")
+    return f'<div class="sb-note" role="status">{text}</div>'
 
 
-def not_saved(error: SeedbedError) -> str:
+def not_saved(language: str, error: SeedbedError) -> str:
     """Why nothing was written."""
-    return error_note(error)
+    return failure(language, error)
 
 
-def conflict(*, choose: Sequence[str] = ()) -> str:
+def conflict(language: str, *, choose: Sequence[str] = ()) -> str:
     """That somebody else was faster; ``choose`` names fields that still need a choice."""
-    text = (
-        "Somebody else saved meanwhile. Nothing was overwritten, and everything you typed is still "
-        "here. Choose for each part which version to keep, then save again."
-    )
+    text = say(language, "pieces.conflict")
     if choose:
-        text = f"Choose a version first for: {', '.join(choose)}."
+        text = say(language, "pieces.choose_first", names=", ".join(choose))
     return f'<div class="sb-note warn" role="alert">{html.escape(text)}</div>'
 
 
@@ -143,34 +166,41 @@ def failed(failures: Iterable[Failure]) -> str:
     )
 
 
-def stand_in(settings: GenerationSettings) -> str:
+def stand_in(settings: GenerationSettings, language: str = "en") -> str:
     """A quiet note when no language model is configured."""
     if not any(choice.model in STAND_INS for choice in _used(settings)):
         return ""
+    how = say(
+        language,
+        "pieces.real_model_how",
+        file="<code>project.json</code>",
+        place="<code>generation</code>, <code>models</code>",
+        choice='<code>[{"model": "NAME"}]</code>',
+        address='<code>"base_url"</code>',
+    )
     return (
-        '<div class="sb-standin"><p>No language model wrote these: a built-in stand-in puts them '
-        "together from your own words, to show how Seedbed works.</p><details><summary>How to use "
-        "a real model</summary><p>Whoever runs the computers names one in the file "
-        "<code>project.json</code> of the project, under <code>generation</code>, "
-        '<code>models</code>: <code>[{"model": "NAME"}]</code> for one on Hugging Face, with '
-        '<code>"base_url"</code> added for a server of your own.</p></details></div>'
+        f'<div class="sb-standin"><p>{_say(language, "pieces.stand_in")}</p><details><summary>'
+        f"{_say(language, 'pieces.real_model')}</summary><p>{how}</p></details></div>"
     )
 
 
-def engineer(settings: GenerationSettings, fingerprint: str | None) -> str:
+def engineer(language: str, settings: GenerationSettings, fingerprint: str | None) -> str:
     """What a batch would run with, for those who want to know."""
     rows = "".join(
-        f"<tr><td>{role}</td><td>{html.escape(choice.model)}</td>"
+        f"<tr><td>{html.escape(role)}</td><td>{html.escape(choice.model)}</td>"
         f"<td>{html.escape(_parameters(choice))}</td></tr>"
-        for role, choice in _roles(settings)
+        for role, choice in _roles(language, settings)
     )
     mark = html.escape(fingerprint) if fingerprint else "—"
+    heads = "".join(
+        f"<th>{_say(language, key)}</th>"
+        for key in ("pieces.for", "pieces.model", "pieces.parameters")
+    )
+    file = say(language, "pieces.settings_file", file="<code>project.json</code>")
     return (
-        f"<p>Fingerprint <code>{mark}</code>. A batch with the same fingerprint is made from the "
-        "same words, models and parameters as this preview.</p><div class='sb-table'><table>"
-        "<thead><tr><th>For</th><th>Model</th><th>Parameters</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table></div>"
-        "<p>These settings are in the file <code>project.json</code> of the project.</p>"
+        f"<p>{_say(language, 'pieces.fingerprint')} <code>{mark}</code>. "
+        f"{_say(language, 'pieces.fingerprint_means')}</p><div class='sb-table'><table>"
+        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div><p>{file}</p>"
     )
 
 
@@ -179,42 +209,78 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-_LEVELS: Mapping[Level, str] = {
-    Level.BLOCKS_SAVING: "Before you can save",
-    Level.BLOCKS_GENERATING: "Before samples can be grown",
-    Level.ADVICE: "Worth a look",
+_LEVELS: Mapping[Level, tuple[str, str]] = {
+    Level.BLOCKS_SAVING: ("pieces.before_saving", "bad"),
+    Level.BLOCKS_GENERATING: ("pieces.before_growing", "warn"),
+    Level.ADVICE: ("pieces.worth_a_look", ""),
 }
+"""The words above problems of a level, and how they look."""
 
 
-def _problem_group(level: Level, title: str, found: Sequence[Problem]) -> str:
-    items = "".join(_problem(problem) for problem in found if problem.level == level)
-    kind = {Level.BLOCKS_SAVING: "bad", Level.BLOCKS_GENERATING: "warn"}.get(level, "")
+def _problem_group(language: str, level: Level, found: Sequence[Problem]) -> str:
+    items = "".join(_problem(language, problem) for problem in found if problem.level == level)
+    title, kind = _LEVELS[level]
     if not items:
         return ""
-    return f'<h3>{title}</h3><ul class="sb-todo {kind}">{items}</ul>'
+    return f'<h3>{_say(language, title)}</h3><ul class="sb-todo {kind}">{items}</ul>'
 
 
-def _problem(problem: Problem) -> str:
+def _problem(language: str, problem: Problem) -> str:
     step = STEP_OF.get(problem.field, "publish")
-    go = (
-        f'<button type="button" class="text" data-go="{step}">Go to {NAME_OF[step]}</button>'
-        if step != "publish"
-        else ""
+    go = ""
+    if step != "publish":
+        text = html.escape(say(language, "steps.go", step=say(language, NAME_OF[step])))
+        go = f'<button type="button" class="text" data-go="{step}">{text}</button>'
+    return f"<li><span>{html.escape(told(language, problem))}</span>{go}</li>"
+
+
+def _fixes(language: str, problem: Problem) -> str:
+    """Buttons that put right what an example names and the list does not have."""
+    kind = problem.code.removesuffix("_unknown")
+    if kind == problem.code:
+        return ""
+    number = int(problem.values["number"])
+    data = f'data-kind="{kind}" data-number="{number}"'
+    return (
+        '<span class="sb-fixes">'
+        f'<button type="button" class="text" data-fix="add" {data}>'
+        f"{_say(language, f'pieces.add_{kind}')}</button>"
+        f'<button type="button" class="text" data-fix="clear" {data}>'
+        f"{_say(language, 'pieces.clear')}</button></span>"
     )
-    return f"<li><span>{html.escape(problem.message)}</span>{go}</li>"
 
 
-def _change(change: Change) -> str:
+def _change(language: str, change: Change) -> str:
     words = " ".join(html.escape(word) for word in change.words)
     both = ""
     if any(len(text) > 70 for text in (change.before, change.after)) and change.before:
+        empty = _say(language, "pieces.empty")
         both = (
-            "<details><summary>Compare</summary><div class='sb-sides'>"
-            f"<div><h4>Saved</h4><p>{html.escape(change.before) or '(empty)'}</p></div>"
-            f"<div><h4>Now</h4><p>{html.escape(change.after) or '(empty)'}</p></div>"
-            "</div></details>"
+            f"<details><summary>{_say(language, 'pieces.compare')}</summary><div class='sb-sides'>"
+            f"<div><h4>{_say(language, 'pieces.side_saved')}</h4>"
+            f"<p>{html.escape(change.before) or empty}</p></div>"
+            f"<div><h4>{_say(language, 'pieces.side_now')}</h4>"
+            f"<p>{html.escape(change.after) or empty}</p></div></div></details>"
         )
     return f"<li><strong>{html.escape(change.label)}.</strong> {words}{both}</li>"
+
+
+def _headline(language: str, error: SeedbedError) -> str:
+    """What an error is about, for readers who do not read its English words."""
+    if language == "en" or isinstance(error, Told):
+        return ""
+    kinds = (f"errors.{kind.__name__}" for kind in type(error).__mro__)
+    text = _say(language, next(key for key in kinds if key in WORDS.texts))
+    return f"<p><strong>{text}</strong></p>"
+
+
+def _english(language: str, error: SeedbedError) -> str:
+    """Marks an error's own words, so that they are read aloud as what they are."""
+    return "" if language == "en" or isinstance(error, Told) else ' lang="en" class="sb-quiet"'
+
+
+def _say(language: str, key: str) -> str:
+    return html.escape(say(language, key))
 
 
 def _time(at: datetime) -> str:
@@ -235,15 +301,15 @@ def _messages(messages: Messages) -> str:
 
 
 def _used(settings: GenerationSettings) -> list[ModelChoice]:
-    return [choice for _, choice in _roles(settings)]
+    return [choice for _, choice in _roles("en", settings)]
 
 
-def _roles(settings: GenerationSettings) -> list[tuple[str, ModelChoice]]:
+def _roles(language: str, settings: GenerationSettings) -> list[tuple[str, ModelChoice]]:
     answers = [
-        (f"Answer {index + 1}", settings.for_completion(index))
+        (say(language, "pieces.answer", n=index + 1), settings.for_completion(index))
         for index in range(settings.completions)
     ]
-    return [("Instruction", settings.for_instructions()), *answers]
+    return [(say(language, "pieces.instruction"), settings.for_instructions()), *answers]
 
 
 def _parameters(choice: ModelChoice) -> str:

@@ -7,15 +7,17 @@ the other never loses text: what does not fit is told, and stays on the screen.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from pipeline.core.checks import Level, Problem, check
-from pipeline.core.errors import InvalidInput
+from pipeline.core.checks import Level, Problem, Value, check
 from pipeline.core.schema import LANGUAGES, Example, Seed, describe, normalized
+from pipeline.generation.language import in_language
+from seed_space.words import WORDS, Told, count, say
 
 FIELDS: Final = (
     "domain",
@@ -29,16 +31,29 @@ FIELDS: Final = (
 )
 """The seed's fields, in the order in which every handler gets and gives them."""
 
-LABELS: Final = {
-    "domain": "Name of the domain",
-    "description": "Description",
-    "language": "Language",
-    "domain_expert_prompt": "The expert",
-    "topics": "Topics",
-    "perspectives": "Perspectives",
-    "examples": "Examples",
-    "rules": "Rules",
+OWN_NAMES: Final[dict[str, str]] = {
+    "en": "English",
+    "es": "Español",
+    "pt": "Português",
+    "fr": "Français",
+    "de": "Deutsch",
+    "it": "Italiano",
+    "nl": "Nederlands",
+    "pl": "Polski",
+    "tr": "Türkçe",
+    "ar": "العربية",
+    "hi": "हिन्दी",
+    "id": "Bahasa Indonesia",
+    "ja": "日本語",
+    "ko": "한국어",
+    "ru": "Русский",
+    "sw": "Kiswahili",
+    "uk": "Українська",
+    "vi": "Tiếng Việt",
+    "zh": "中文",
 }
+"""What each of ``LANGUAGES`` calls itself, so that everybody finds their own."""
+
 STEP_OF: Final = {
     "domain": "domain",
     "description": "domain",
@@ -51,7 +66,9 @@ STEP_OF: Final = {
 }
 """The step on which a field is; the seed as a whole belongs to ``publish``."""
 
-_LONG_ROW: Final = 300
+_LONG_ROW: Final = 100
+_LONGEST_ROW: Final = 300
+_NUMBERS: Final = frozenset({"number", "first", "second"})
 _EXAMPLE_FIELDS: Final = frozenset(Example.model_fields)
 
 
@@ -67,18 +84,34 @@ class Reading:
     seed: Seed | None
     problems: list[Problem]
 
-    def require(self) -> Seed:
+    def require(self, language: str = "en") -> Seed:
         """The seed.
 
         Raises:
-            InvalidInput: Something does not fit; the message names it all.
+            Told: Something does not fit; the message names it all, in ``language``.
         """
         if self.seed is None:
-            raise InvalidInput(
-                " ".join(problem.message for problem in self.problems),
-                "Everything you typed is still here.",
+            raise Told(
+                " ".join(told(language, problem) for problem in self.problems),
+                say(language, "problems.kept"),
             )
         return self.seed
+
+
+def name_of(language: str, field: str) -> str:
+    """What a field of the seed is called on the screen."""
+    return say(language, f"fields.{field}")
+
+
+def told(language: str, problem: Problem) -> str:
+    """A problem in the reader's language."""
+    values = dict(problem.values)
+    key = f"problems.{problem.code}"
+    if problem.field in STEP_OF:
+        values["name"] = name_of(language, problem.field)
+    if key in WORDS.texts:
+        return say(language, key, **values)
+    return count(language, key, int(values.pop("n")), **values)
 
 
 def at_most(field: str) -> int:
@@ -129,7 +162,7 @@ def read(values: Sequence[object], base: Seed) -> Reading:
         )
     except ValidationError as error:
         return Reading(None, [*_plain(error, language), *problems])
-    found = check(seed)
+    found = [*_numbered_as_shown(check(seed), screen), *_foreign(seed, screen)]
     grave = [problem for problem in found if problem.level > Level.ADVICE]
     return Reading(seed, [*grave, *problems, *(p for p in found if p.level == Level.ADVICE)])
 
@@ -178,32 +211,29 @@ def _blank_example(item: object) -> bool:
 
 
 def _language(value: object) -> object:
-    """The code of a language given by its code or its English name."""
+    """The code of a language given by its code, its own or its English name."""
     if not isinstance(value, str):
         return value or ""
-    names = {normalized(name): code for code, name in LANGUAGES.items()}
+    names = {normalized(name): code for code, name in (*LANGUAGES.items(), *OWN_NAMES.items())}
     return names.get(normalized(value), value.strip())
 
 
 def _row_advice(screen: Mapping[str, object]) -> list[Problem]:
     """Rows and examples that are empty, and so not saved, or far too long."""
     found = []
-    for field in ("topics", "perspectives"):
-        count = sum(map(_blank, _rows(screen[field])))
-        if count:
-            rows = "1 row is empty and is" if count == 1 else f"{count} rows are empty and are"
-            found.append(Problem(field, f"{rows} left out when you save.", Level.ADVICE))
+    for field in ("topics", "perspectives", "rules"):
+        empty = sum(map(_blank, _rows(screen[field])))
+        if empty:
+            found.append(_problem(field, "rows_empty", Level.ADVICE, n=empty))
         for number, row in enumerate(_rows(screen[field]), start=1):
-            if isinstance(row, str) and len(row) > _LONG_ROW:
-                message = (
-                    f"Row {number} has {len(row):,} characters. A {field[:-1]} is a short name; "
-                    "put the rest elsewhere."
+            # A longer one cannot be kept at all, which is told elsewhere.
+            if field != "rules" and isinstance(row, str) and _LONG_ROW < len(row) <= _LONGEST_ROW:
+                found.append(
+                    _problem(field, "row_long", Level.ADVICE, number=number, count=len(row))
                 )
-                found.append(Problem(field, message, Level.ADVICE))
     for number, item in enumerate(_rows(screen["examples"]), start=1):
         if _blank_example(item):
-            message = f"Example {number} is empty and is left out when you save."
-            found.append(Problem("examples", message, Level.ADVICE))
+            found.append(_problem("examples", "example_empty", Level.ADVICE, number=number))
     return found
 
 
@@ -212,34 +242,79 @@ def _plain(error: ValidationError, language: object) -> list[Problem]:
     found = []
     for item in error.errors(include_url=False):
         field = str(item["loc"][0])
-        name = _name_of(item["loc"])
+        code, values = _place(item["loc"])
         limit = item.get("ctx", {}).get("max_length", 0)
         if field == "language":
-            message = (
-                f"“{str(language)[:40]}” is not a language code. Choose one from the list, or type "
-                "a code such as ca (Catalan) or pt-BR."
-            )
+            code, values = "language_unknown", {"text": str(language)[:40]}
         elif item["type"] == "string_too_long":
-            message = (
-                f"{name} has {len(str(item['input'])):,} characters; at most {limit:,} can be "
-                "kept. Shorten it."
-            )
+            values |= {"count": len(str(item["input"])), "limit": limit}
         elif item["type"] == "too_long":
-            actual = item["ctx"]["actual_length"] or "too many"
-            message = f"{name}: there are {actual}; at most {limit:,} can be kept. Remove some."
+            length = item["ctx"]["actual_length"] or len(_rows(item["input"]))
+            code, values = "list_long", {"count": length, "limit": limit}
         elif item["type"] == "string_unicode":
-            message = f"{name} holds a broken character. Delete it and type it again."
+            code = "broken_character"
         else:
-            message = f"{describe(error, at_most=1)}."
-        found.append(Problem(field, message, Level.BLOCKS_SAVING))
+            code, values = "invalid", {"detail": describe(error, at_most=1)}
+        found.append(_problem(field, code, Level.BLOCKS_SAVING, **values))
     return found
 
 
-def _name_of(location: tuple[int | str, ...]) -> str:
+def _place(location: tuple[int | str, ...]) -> tuple[str, dict[str, Value]]:
+    """The code and the values for a text that is too long, by where it is."""
     field, *inside = location
-    if field == "examples" and inside:
-        part = str(inside[1]) if len(inside) > 1 else "entry"
-        return f"The {part} of example {int(inside[0]) + 1}"
-    if inside:
-        return f"{LABELS[str(field)]}, row {int(inside[0]) + 1}"
-    return LABELS.get(str(field), str(field))
+    if not inside:
+        return "text_long", {}
+    if field == "examples" and len(inside) > 1:
+        return f"{inside[1]}_long", {"number": int(inside[0]) + 1}
+    return "row_too_long", {"number": int(inside[0]) + 1}
+
+
+def _numbered_as_shown(found: Iterable[Problem], screen: Mapping[str, object]) -> Iterator[Problem]:
+    """Problems with the numbers that rows have on the screen, where blank ones count."""
+    places = {
+        field: _places(_rows(screen[field]))
+        for field in ("topics", "perspectives", "rules", "examples")
+    }
+    for problem in found:
+        shown = {
+            name: places[problem.field][value - 1]
+            for name, value in problem.values.items()
+            if name in _NUMBERS and problem.field in places and isinstance(value, int)
+        }
+        yield _problem(problem.field, problem.code, problem.level, **{**problem.values, **shown})
+
+
+def _places(rows: Sequence[object]) -> list[int]:
+    """The number on the screen of each entry that is kept."""
+    return [n for n, row in enumerate(rows, start=1) if not (_blank(row) or _blank_example(row))]
+
+
+def _foreign(seed: Seed, screen: Mapping[str, object]) -> Iterator[Problem]:
+    """Texts that are clearly in another language than the one chosen."""
+    language = OWN_NAMES.get(seed.language, seed.language)
+    texts = {
+        "description": seed.description,
+        "domain_expert_prompt": seed.domain_expert_prompt,
+        "topics": ". ".join(seed.topics),
+        "perspectives": ". ".join(seed.perspectives),
+        "rules": "\n".join(seed.rules),
+    }
+    for field, text in texts.items():
+        if _in_language(text, seed.language) is False:
+            yield _problem(field, "foreign", Level.ADVICE, language=language)
+    numbers = _places(_rows(screen["examples"]))
+    for number, example in zip(numbers, seed.examples, strict=True):
+        if _in_language(f"{example.question}\n{example.answer}", seed.language) is False:
+            values: dict[str, Value] = {"number": number, "language": language}
+            yield _problem("examples", "foreign_example", Level.ADVICE, **values)
+
+
+@lru_cache(maxsize=1_024)
+def _in_language(text: str, language: str) -> bool | None:
+    """Judged anew only when a text was changed: it is asked with every keystroke."""
+    return in_language(text, language)
+
+
+def _problem(field: str, code: str, level: Level, **values: Value) -> Problem:
+    found = Problem(field, "", level, code, values)
+    return replace(found, message=told("en", found))

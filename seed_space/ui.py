@@ -7,15 +7,16 @@ from typing import Any, Final
 
 import gradio as gr
 
-from pipeline.core.errors import InvalidInput
+from pipeline.core.errors import SeedbedError
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
-from pipeline.web.serve import error_note, launch
+from pipeline.web.serve import launch
 from pipeline.web.visitor import sign_in_button, visitor
 from pipeline.web.words import language_of
-from seed_space import handlers
+from seed_space import handlers, pieces
 from seed_space.page import Page
 from seed_space.parts import part, text
+from seed_space.screen import FIELDS
 from seed_space.session import Session
 from seed_space.tabs import (
     STEPS,
@@ -39,7 +40,7 @@ def build_app(settings: Settings, store: Store | None = None) -> gr.Blocks:
         settings: Names the project and tells whether visitors sign in.
         store: What to read from; by default the project that ``settings`` names.
     """
-    blocks = gr.Blocks(title="Seed · Seedbed", analytics_enabled=False, fill_width=True)
+    blocks = gr.Blocks(title="Seedbed", analytics_enabled=False, fill_width=True)
     with blocks:
         page, wires = _lay_out(settings, store)
         _wire_opening(blocks, page)
@@ -59,6 +60,13 @@ def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]
     with gr.Column(elem_id="seed"):
         with gr.Row(elem_id="seed-top"):
             keeper = part("keeper", None, elem_id="keeper", project=settings.project)
+            undo = part(
+                "undo",
+                None,
+                elem_id="undo",
+                fields=list(FIELDS),
+                names={field: WORDS.texts[f"fields.{field}"] for field in FIELDS},
+            )
             sign_in_button(settings)
         setup = gr.HTML("", elem_id="setup")
         with gr.Row(elem_id="editor"):
@@ -66,9 +74,9 @@ def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]
                 "steps",
                 {},
                 elem_id="steps",
-                steps=[{"key": step.key, "name": step.name} for step in STEPS],
+                steps=[{"key": step.key, "name": WORDS.texts[step.name]} for step in STEPS],
             )
-            page = Page(settings, store, session, keeper, setup, steps)
+            page = Page(settings, store, session, keeper, undo, setup, steps)
             with gr.Column(elem_id="panels"):
                 built = [
                     build(page)
@@ -111,11 +119,26 @@ def _wire_editing(page: Page) -> None:
     def look_over(session: Session, *values: object) -> list[Any]:
         return page.view_values(handlers.look_over(session, values))
 
-    def restore(event: gr.EventData) -> list[Any]:
+    def restore(session: Session, event: gr.EventData) -> list[Any]:
         try:
-            return [*handlers.restore(event._data.get("draft")), ""]
-        except InvalidInput as error:
-            return [*(gr.skip() for _ in page.fields), error_note(error)]
+            values = handlers.restore(session, event._data.get("draft"), event._data.get("base"))
+        except SeedbedError as error:
+            return [*(gr.skip() for _ in page.fields), pieces.failure(session.language, error)]
+        return [*values, ""]
+
+    def reopen(
+        session: Session,
+        request: gr.Request,
+        profile: gr.OAuthProfile | None,
+        token: gr.OAuthToken | None,
+        event: gr.EventData,
+    ) -> None:
+        session.language = language_of(request)
+        who = visitor(page.settings, profile, token)
+        handlers.reopen(page.settings, page.store, session, who, event._data.get("base"))
+
+    def set_language(event: gr.EventData) -> str:
+        return str(event._data.get("language"))
 
     gr.on(
         [field.change for field in page.screen],  # type: ignore[attr-defined]
@@ -132,8 +155,19 @@ def _wire_editing(page: Page) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
+    page.keeper.select(
+        reopen, inputs=[page.session], show_progress="hidden", api_visibility="private"
+    )
+    # Gradio's drop-down cannot be set by a script of ours.
+    page.undo.submit(
+        set_language,
+        outputs=[page.fields["language"]],
+        show_progress="hidden",
+        api_visibility="private",
+    )
     page.keeper.submit(
         restore,
+        inputs=[page.session],
         outputs=[*page.screen, page.setup],
         show_progress="hidden",
         api_visibility="private",

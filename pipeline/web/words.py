@@ -7,8 +7,10 @@ language that the browser asks for; a component's script gets the words of its o
 
 from __future__ import annotations
 
+import hashlib
 import json
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +18,14 @@ import gradio as gr
 from gradio.i18n import I18nData
 
 LANGUAGES: Final = ("en", "es", "pt", "fr", "de")
+
+_THOUSANDS: Final = {"en": ",", "es": ".", "pt": ".", "fr": "\u202f", "de": "."}
+_DECIMAL: Final = {"en": ".", "es": ",", "pt": ",", "fr": ",", "de": ","}
+_NOUGHT_IS_ONE: Final = frozenset({"fr", "pt"})
+"""Languages that say "0 topic" rather than "0 topics"."""
+
+Say = Callable[..., str]
+"""``say(key, **values)`` in one language."""
 
 
 class Words:
@@ -26,6 +36,7 @@ class Words:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._layouts: dict[str, dict[str, str]] = {}
 
     @cached_property
     def texts(self) -> dict[str, dict[str, str]]:
@@ -42,25 +53,57 @@ class Words:
                 found[key] = said
         return found
 
-    def say(self, language: str, key: str, **values: object) -> str:
-        """The text of ``key``; not escaped, nor are the values."""
-        return self.texts[key][language].format_map(values)
+    def say(self, language: str, key: str, /, **values: object) -> str:
+        """The text of ``key`` with numbers as they are written there; nothing is escaped."""
+        shown = {
+            name: number(language, value)
+            if isinstance(value, int | float) and not isinstance(value, bool)
+            else value
+            for name, value in values.items()
+        }
+        return self.texts[key][language].format_map(shown)
+
+    def count(self, language: str, key: str, n: int, /, **values: object) -> str:
+        """The text of ``key.one`` or ``key.many``, with ``{n}`` filled in."""
+        one = n == 1 or (n == 0 and language in _NOUGHT_IS_ONE)
+        return self.say(language, f"{key}.{'one' if one else 'many'}", n=n, **values)
 
     def label(self, key: str) -> str:
         """A text that the browser translates: for labels and values of a page's layout."""
         if key not in self.texts:
             raise KeyError(key)
-        data: str = I18nData(key)  # type: ignore[assignment]  # Gradio takes it wherever it takes text
-        return data
+        return _marker(key)
+
+    def layout(self, write: Callable[[Say], str]) -> str:
+        """HTML of a page's layout, which the browser shows in the reader's language.
+
+        Call it before ``translations``.
+
+        Args:
+            write: Writes the HTML with the words it is given; called once for each language.
+        """
+        written = {language: write(partial(self.say, language)) for language in LANGUAGES}
+        digest = hashlib.sha256(json.dumps(written).encode()).hexdigest()[:16]
+        self._layouts[f"layout.{digest}"] = written
+        return _marker(f"layout.{digest}")
 
     def translations(self) -> gr.I18n:
-        """What ``launch`` is to be given as ``i18n``."""
+        """What ``launch`` is to be given as ``i18n``, once the page is laid out."""
         return gr.I18n(
             **{
-                language: {key: said[language] for key, said in self.texts.items()}
+                language: {
+                    key: said[language] for key, said in {**self.texts, **self._layouts}.items()
+                }
                 for language in LANGUAGES
             }
         )
+
+
+def number(language: str, value: float) -> str:
+    """A number as it is written in ``language``, with one decimal place where it has a fraction."""
+    plain = f"{value:,.1f}".removesuffix(".0")
+    signs = {",": _THOUSANDS[language], ".": _DECIMAL[language]}
+    return "".join(signs.get(sign, sign) for sign in plain)
 
 
 def language_of(request: gr.Request | None) -> str:
@@ -75,3 +118,8 @@ def language_of(request: gr.Request | None) -> str:
             weight = 0.0
         ranked.append((-weight, place, name.strip().lower().split("-")[0]))
     return next((name for _, _, name in sorted(ranked) if name in LANGUAGES), "en")
+
+
+def _marker(key: str) -> str:
+    data: str = I18nData(key)  # type: ignore[assignment]  # Gradio takes it wherever it takes text
+    return data

@@ -13,10 +13,10 @@ function draw() {
       const text = row[which];
       return make("label", { className: "side" },
         make("span", { className: "pick" }, input, make("span", { textContent: name })),
-        make("p", { className: text.trim() ? "version" : "version none", textContent: text.trim() ? text : "(empty)" }));
+        make("p", { className: text.trim() ? "version" : "version none", textContent: text.trim() ? text : word("empty") }));
     };
     return make("fieldset", {}, make("legend", { textContent: row.label }),
-      make("div", { className: "sides" }, side("mine", "Keep mine"), side("theirs", "Take theirs")));
+      make("div", { className: "sides" }, side("mine", word("mine")), side("theirs", word("theirs"))));
   }));
 }
 watch("value", draw);

@@ -2,7 +2,7 @@
 
 function localize() {
   element.querySelectorAll("time[datetime]").forEach((time) => {
-    time.textContent = new Date(time.dateTime).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    time.textContent = new Date(time.dateTime).toLocaleTimeString(LOCALE, { hour: "2-digit", minute: "2-digit" });
   });
 }
 watch("value", localize);

@@ -1,8 +1,7 @@
-// The steps. props.steps is a list of { key, name }; props.value has a mark for each key:
+// The steps. props.steps is a list of { key, name }, the name by language; props.value has a mark for each key:
 // { mark: "done" | "warn" | "open", count }. The page's style shows the panel of the step that
 // body[data-step] names.
 
-const STATES = { done: "done", warn: "needs attention", open: "open" };
 const SIGNS = { done: "✓", warn: "!" };
 const list = piece("list");
 const known = (key) => props.steps.some((step) => step.key === key);
@@ -11,7 +10,7 @@ const buttons = new Map(props.steps.map((step, index) => {
   const mark = make("span", { className: "mark", "aria-hidden": "true", textContent: String(index + 1) });
   const unseen = make("span", { className: "unseen" });
   const count = make("span", { className: "count", "aria-hidden": "true" });
-  const button = make("button", { type: "button", "data-mark": "open" }, mark, make("span", { textContent: step.name }), unseen, count);
+  const button = make("button", { type: "button", "data-mark": "open" }, mark, make("span", { textContent: spoken(step.name) }), unseen, count);
   button.addEventListener("click", () => go(step.key));
   list.append(make("li", {}, button));
   return [step.key, { button, mark, unseen, count, number: index + 1 }];
@@ -23,7 +22,7 @@ function drawMarks() {
     const { mark = "open", count = null } = marks[key] ?? {};
     parts.button.dataset.mark = mark;
     parts.mark.textContent = SIGNS[mark] ?? String(parts.number);
-    parts.unseen.textContent = ", " + STATES[mark];
+    parts.unseen.textContent = ", " + word(mark);
     parts.count.textContent = count === null ? "" : String(count);
   }
 }

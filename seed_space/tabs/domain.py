@@ -4,41 +4,31 @@ from __future__ import annotations
 
 import gradio as gr
 
-from pipeline.core.schema import LANGUAGES
 from seed_space.page import Page
+from seed_space.screen import OWN_NAMES
 from seed_space.tabs import notes, panel
+from seed_space.words import label
 
 
 def build(page: Page) -> None:
     """Lay out the step."""
-    with panel(
-        "domain",
-        "What is it about?",
-        "A domain is one field of knowledge that you know well. Everything else builds on it.",
-    ):
+    with panel("domain", "domain.title", "domain.lead"):
         page.fields["domain"] = gr.Textbox(
-            label="Name of the domain",
-            info="Every sample is about this. Example: Small-scale farming in temperate climates",
+            label=label("fields.domain"),
+            info=label("domain.name_info"),
             elem_id="field-domain",
             max_lines=1,
         )
         page.fields["description"] = gr.Textbox(
-            label="Description, in one sentence",
-            info=(
-                "Says what belongs to the domain and what does not, so that samples stay inside "
-                "it. Example: Practical decisions on mixed farms of up to 50 hectares, without "
-                "farm law and veterinary treatment."
-            ),
+            label=label("domain.description"),
+            info=label("domain.description_info"),
             elem_id="field-description",
             lines=3,
         )
         page.fields["language"] = gr.Dropdown(
-            label="Language",
-            info=(
-                "Samples are written in this language. If yours is not listed, type its code. "
-                "Example: ca for Catalan"
-            ),
-            choices=[(name, code) for code, name in LANGUAGES.items()],
+            label=label("fields.language"),
+            info=label("domain.language_info"),
+            choices=[(name, code) for code, name in OWN_NAMES.items()],
             value="en",
             allow_custom_value=True,
             elem_id="field-language",

@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-import gradio as gr
-
 from seed_space.page import Page
 from seed_space.parts import part
 from seed_space.screen import at_most
-from seed_space.tabs import notes, panel
+from seed_space.tabs import notes, panel, paragraph
 
 
 def build_topics(page: Page) -> None:
     """Lay out the step of the topics."""
-    _build(
-        page,
-        "topics",
-        "topic",
-        "What do people ask about?",
-        "Each topic is a part of the domain that people have questions about. Samples are spread "
-        "evenly over your topics. Examples: Soil health, Crop rotation, Grazing and pasture",
-    )
+    _build(page, "topics")
 
 
 def build_perspectives(page: Page) -> None:
     """Lay out the step of the perspectives."""
-    _build(
-        page,
-        "perspectives",
-        "perspective",
-        "Who is asking?",
-        "The same question means something else to somebody else. Each topic is asked about from "
-        "each perspective. Examples: Beginner, Experienced grower, Environmental, Farm business",
-    )
+    _build(page, "perspectives")
 
 
-def _build(page: Page, field: str, one: str, title: str, lead: str) -> None:
-    with panel(field, title, lead):
+def _build(page: Page, field: str) -> None:
+    with panel(field, f"lists.{field}_title", f"lists.{field}_lead"):
         page.fields[field] = part(
-            "rows",
-            [],
-            elem_id=f"field-{field}",
-            kind=field,
-            one=one,
-            many=field,
-            limit=at_most(field),
+            "rows", [], elem_id=f"field-{field}", kind=field, limit=at_most(field)
         )
-        gr.HTML(
-            "Enter adds the next one. A list pasted from elsewhere becomes one row for each line. "
-            "Alt with an arrow key moves a row.",
-            elem_classes="sb-hint",
-        )
+        paragraph("lists.hint", style="sb-hint")
         page.notes[field] = notes(field)

@@ -54,12 +54,7 @@ class Shown:
 
 def build(page: Page) -> Wire:
     """Lay out the step; what is returned wires it, once all fields are there."""
-    with panel(
-        "preview",
-        "See what comes of it",
-        "Real samples, written from what is on the screen now, saved or not. If they are not what "
-        "you want, change your words and look again.",
-    ):
+    with panel("preview", "preview.title", "preview.lead"):
         cells = part("cells", [], elem_id="preview-cells", spread=SPREAD, limit=AT_MOST)
         with gr.Row(elem_classes="sb-actions"):
             make = gr.Button("Write samples", variant="primary", elem_id="preview-make")
@@ -134,7 +129,7 @@ async def run(
     cards: list[str] = []
     failures: list[Failure] = []
     try:
-        seed = read(values, session.saved.seed).require()
+        seed = read(values, session.saved.seed).require(session.language)
         cells = _read_cells(chosen, seed.cells())
         generation, access = await asyncio.to_thread(_prepare, settings, store, who, len(cells))
         yield Shown(name, (), _progress(0, len(cells)), True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
 
@@ -12,21 +12,20 @@ from seed_space.page import Page
 from seed_space.parts import part
 from seed_space.session import Session
 from seed_space.tabs import Wire, panel
+from seed_space.words import label, say
+
+_SAVE: Final = "publish.save"
+_CHOOSING: Final = "publish.save_chosen"
 
 
 def build(page: Page) -> Wire:
     """Lay out the step; what is returned wires it, once all fields are there."""
-    with panel(
-        "publish",
-        "Save it to the project",
-        "Saving makes a new version. Samples that exist already stay as they are; new ones are "
-        "grown from the new version.",
-    ):
+    with panel("publish", "publish.title", "publish.lead"):
         page.summary = gr.HTML("", elem_id="publish-summary")
         result = part("news", "", elem_id="publish-result")
         conflict = part("conflict", [], elem_id="publish-conflict")
         with gr.Row(elem_classes="sb-actions"):
-            button = gr.Button("Save", variant="primary", elem_id="publish-save")
+            button = gr.Button(label(_SAVE), variant="primary", elem_id="publish-save")
 
     def save(
         session: Session,
@@ -42,7 +41,7 @@ def build(page: Page) -> Wire:
             saving.result,
             saving.rows,
             saving.keeper or gr.skip(),
-            gr.update(value="Save with these choices" if saving.rows else "Save"),
+            gr.update(value=say(session.language, _CHOOSING if saving.rows else _SAVE)),
             *(saving.values or (gr.skip() for _ in page.fields)),
             *page.view_values(view),
         ]

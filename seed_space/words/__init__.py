@@ -5,8 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from pipeline.core.errors import InvalidInput
 from pipeline.web.words import Words
 
 WORDS: Final = Words(Path(__file__).parent)
 say = WORDS.say
+count = WORDS.count
 label = WORDS.label
+layout = WORDS.layout
+
+
+class Told(InvalidInput):
+    """Input that cannot be used, told in the reader's language already."""

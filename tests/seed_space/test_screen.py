@@ -88,8 +88,8 @@ def test_what_does_not_fit_is_told_in_one_message(changes: dict[str, Any], messa
 
 
 def test_a_very_long_row_is_named() -> None:
-    told = [problem.message for problem in read(screen(topics=["a", "x" * 400]), Seed()).problems]
-    assert "Row 2 has 400 characters. A topic is a short name; put the rest elsewhere." in told
+    told = [problem.message for problem in read(screen(topics=["a", "x" * 200]), Seed()).problems]
+    assert "Row 2 has 200 characters. A short name is enough here; put the rest elsewhere." in told
 
 
 @pytest.mark.parametrize(
@@ -133,3 +133,38 @@ def test_only_what_both_changed_is_left_to_choose() -> None:
     merged = merge(mine, theirs, {"domain": "theirs", "description": "theirs", "topics": "mine"})
     assert (merged.domain, merged.topics) == ("Theirs", ["My topic"])
     assert merged.description == "Their description."
+
+
+def test_numbers_are_those_on_the_screen_where_blank_rows_count() -> None:
+    blank = {"question": "", "answer": "", "topic": "", "perspective": "", "extra": "{}"}
+    half = {**blank, "question": "Why?", "topic": "Bees"}
+    values = screen(topics=["", "Clay", "", "clay"], examples=[blank, half])
+    told = [problem.message for problem in read(values, Seed()).problems]
+    assert "Topics 2 and 4 are the same: “clay”. Keep one of them." in told
+    assert "Example 2 has no answer; it is not used." in told
+    assert "Example 2 names the topic “Bees”, which is not in your list." in told
+
+
+def test_texts_in_another_language_are_told_and_stop_nothing() -> None:
+    german = {
+        "question": "Wann ist der Boden trocken genug zum Pflügen?",
+        "answer": "Wenn er beim Reiben krümelt und nicht mehr schmiert.",
+        "topic": "",
+        "perspective": "",
+        "extra": "{}",
+    }
+    mine = screen(
+        description="Praktische Entscheidungen auf kleinen Höfen im Allgäu.",
+        rules=["Nennen Sie immer den Grund für jeden Rat, den Sie geben."],
+        examples=[*show(a_seed())[6], german],
+    )
+    found = [p for p in read(mine, Seed()).problems if p.code.startswith("foreign")]
+    assert [(p.field, p.level) for p in found] == [
+        ("description", Level.ADVICE),
+        ("rules", Level.ADVICE),
+        ("examples", Level.ADVICE),
+    ]
+    assert found[2].message.startswith("Example 2 does not look like English")
+    in_german = screen(language="de", description=mine[1], topics=["Boden", "Wasser"])
+    told = {p.field for p in read(in_german, Seed()).problems if p.code.startswith("foreign")}
+    assert told == {"domain_expert_prompt", "examples"}

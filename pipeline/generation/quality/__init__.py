@@ -1,7 +1,6 @@
 """Marks samples that may be poor, and takes out those that the settings do not keep.
 
-``rules`` looks at one sample, ``language`` at the language of a text, ``duplicates`` at all
-instructions so far.
+``rules`` looks at one sample, ``duplicates`` at all instructions so far.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.core.flags import Flag, FlagName
 from pipeline.core.schema import Completion, QualitySettings, Sample, Seed
-from pipeline.generation.quality.language import in_language
+from pipeline.generation.language import in_language
 from pipeline.generation.quality.phrases import Overused, holds, phrases, plain, starts_sentence
 from pipeline.generation.quality.references import Known, unsupported
 from pipeline.generation.quality.truncation import breaks_off

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.generation.quality.language import in_language
+from pipeline.generation.language import in_language
 from tests.generation.quality.corpus import TEXTS, UNDECIDABLE
 
 EVERY = [(language, text) for language, texts in TEXTS.items() for text in texts]
@@ -99,7 +99,7 @@ def test_a_long_text_is_judged_quickly_and_as_a_whole() -> None:
 
 
 def test_importing_reads_no_model() -> None:
-    code = "import sys, pipeline.generation.quality.language; print('py3langid' in sys.modules)"
+    code = "import sys, pipeline.generation.language; print('py3langid' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
