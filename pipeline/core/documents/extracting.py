@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline.core.documents import worker
 from pipeline.core.documents.formats import Extracted
 from pipeline.core.documents.limits import MOST_BYTES, Refused
 
@@ -51,7 +52,7 @@ def extract(data: bytes, name: str, *, seconds: float = SECONDS) -> Extracted:
 def _ask_worker(data: bytes, name: str, seconds: float) -> dict[str, Any]:
     limits = [str(max(1, round(seconds))), str(MEMORY)]
     called = name.replace("\0", "").encode("utf-8", "replace").decode()[:200]
-    command = [sys.executable, "-m", "pipeline.core.documents.worker", called, *limits]
+    command = [sys.executable, "-m", worker.__name__, called, *limits]
     env = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
     try:
         done = subprocess.run(  # noqa: S603 - our own module

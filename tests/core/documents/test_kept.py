@@ -29,7 +29,7 @@ from pipeline.core.schema import Project, Span
 from pipeline.core.store import Store
 from pipeline.core.store_folder import FolderStore
 from pipeline.core.store_hub import HubStore
-from pipeline.deploy import copy_project
+from pipeline.deploy import ANNOTATE_SPACE, SEED_SPACE, assemble, copy_project
 from tests.factories import a_seed
 from tests.hub_server import HubServer
 
@@ -199,3 +199,15 @@ def test_documents_go_along_when_a_project_is_copied(folder: Path, tmp_path: Pat
     assert load_documents(target).in_use() == [added]
     assert read_text(target, added) == "Sow rye."
     assert target.read("documents/guide.txt").data == b"Sow rye."
+
+
+def test_only_the_seed_space_carries_what_reads_files() -> None:
+    reading = {f"pipeline/core/documents/{name}.py" for name in ("extracting", "formats", "worker")}
+    seed, annotate = assemble(SEED_SPACE), assemble(ANNOTATE_SPACE)
+    assert reading < set(seed)
+    assert "pipeline/generation/prompts/grounded/answer.jinja2" in seed
+    assert not reading & set(annotate)
+    assert "pipeline/core/documents/kept.py" in annotate
+    for library in (b"pypdf", b"mammoth", b"selectolax", b"charset-normalizer"):
+        assert library in seed["requirements.txt"]
+        assert library not in annotate["requirements.txt"]
