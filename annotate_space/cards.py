@@ -31,6 +31,8 @@ def plain_card(
 ) -> Card:
     """The texts of a question and nothing that would tell who wrote them, no ids either.
 
+    ``passage`` tells whether there is a passage of a document to ask for.
+
     Args:
         question: What is asked, the answers in the order to show.
         sample: None where there is none, for ``instruction``.
@@ -42,6 +44,7 @@ def plain_card(
         "topic": "",
         "perspective": "",
         "source": "",
+        "passage": False,
         "instruction": "",
         "answers": [],
         "options": [],
@@ -54,6 +57,8 @@ def plain_card(
         return card
     if settings.show_source:
         card["source"] = sample.document or ""
+        # Whoever takes an exam is not to read where the answer stands.
+        card["passage"] = sample.span is not None and question.task != "exam"
     if question.task == "exam":
         texts = options(sample, annotator)
         return card | {

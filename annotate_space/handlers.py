@@ -223,6 +223,15 @@ def check(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     }
 
 
+def passage(opening: Opening, payload: Payload, caller: Caller) -> Reply:
+    """The passage that the sample of a question rests on."""
+    service, person = enter(opening, payload, caller, "calls")
+    ticket = payload.get("ticket")
+    if not isinstance(ticket, str):
+        raise InvalidInput("This page did not say which question it shows.", "Reload the page.")
+    return {"text": service.passage(person, ticket)}
+
+
 def next_samples(opening: Opening, who: Payload, caller: Caller, tab: str, count: object) -> Reply:
     """For scripts: the next questions with raw texts; those handed out before are free again."""
     wanted = _count(count)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
 from typing import Any, Final, TypeVar
 
 from annotate_space import cards
@@ -27,6 +28,7 @@ from annotate_space.votes import EventIds
 from annotate_space.watch import Inbox, Watcher
 from pipeline.core import controls, invitations, layout
 from pipeline.core.controls import Controls
+from pipeline.core.documents.kept import read_passage
 from pipeline.core.errors import (
     InvalidInput,
     InvitationNeeded,
@@ -61,6 +63,8 @@ _FOLDER_SECONDS, _HUB_LOOK_SECONDS, _FOLDER_LOOK_SECONDS = 1.0, 15.0, 4.0
 _REMEMBERED: Final = 50_000
 """Events of which the server can tell when they were saved, and which can be taken back by id."""
 _BAD_LINES: Final = 100
+_PASSAGES: Final = 1_000
+"""Passages of documents kept, of at most 1 500 characters each."""
 
 
 @dataclass(slots=True)
@@ -109,6 +113,7 @@ class AnnotateService:
         self.invitations = Invitations()
         self.controls = Controls()
         self._tickets = Tickets(secret)
+        self._passage = lru_cache(maxsize=_PASSAGES)(partial(read_passage, self.store))
         self._guard = threading.RLock()
         self._configuring = threading.Lock()
         self._settled = threading.Condition()
@@ -331,6 +336,26 @@ class AnnotateService:
             self._watcher.look()
         except SeedbedError as error:
             _log.warning("What others added cannot be looked for: %s", error)
+
+    def passage(self, person: Person, ticket: str) -> str:
+        """The passage of a document that a question's sample rests on; empty if on none.
+
+        Texts of documents never change, so the last ones are kept.
+
+        Raises:
+            InvalidInput: The ticket is not this person's.
+            StoreUnavailable: The document cannot be read now.
+        """
+        if not self.project.annotation.show_source:
+            return ""
+        question = self._tickets.open(person.annotator, ticket)
+        try:
+            sample = self._sample(question)
+        except KeyError as error:
+            raise InvalidInput("This sample is no longer in the project.", "Go on.") from error
+        if sample is None or sample.document is None or sample.span is None:
+            return ""
+        return self._passage(sample.document, sample.span)
 
     def _held(self, person: Person, tickets: Sequence[str]) -> Iterator[str]:
         for ticket in tickets:

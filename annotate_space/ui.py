@@ -44,6 +44,7 @@ def build_app(opening: Opening) -> gr.Blocks:
                 next=handlers.next_,
                 submit=handlers.submit,
                 check=handlers.check,
+                passage=handlers.passage,
                 control=lead_handlers.control,
             )
         )

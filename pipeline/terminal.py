@@ -28,6 +28,7 @@ from rich.text import Text
 from pipeline.core.runs import dollars, duration
 
 if TYPE_CHECKING:
+    from pipeline.core.documents.kept import Documents, Kept
     from pipeline.core.invitations import Invitation
     from pipeline.core.runs import RunRecord
     from pipeline.curation.coverage import Status
@@ -161,6 +162,54 @@ def show_invitations(invitations: Sequence[Invitation]) -> None:
     _out.print(table)
 
 
+def show_documents(name: str, documents: Documents) -> None:
+    """The documents of the project ``name``, removed ones last."""
+    if not documents.documents:
+        say(
+            f"{name} has no documents yet. Samples rest on passages of them, once there are any.",
+            f"Add some: python -m pipeline documents {name} --add FILE",
+        )
+        return
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("name", "title", "added", "by", "pages", "characters", ""):
+        right = heading in ("pages", "characters")
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+    for one in sorted(documents.documents, key=lambda one: one.removed_at is not None):
+        figures = ("" if one.pages is None else f"{one.pages:,}", f"{one.characters:,}")
+        state = "removed" if one.removed_at else ""
+        cells = (one.name, one.title, one.added_at[:10], one.added_by, *figures, state)
+        table.add_row(*map(Text, cells))
+    _out.print(table)
+
+
+def documents_line(kept: Kept) -> str:
+    """What became of a file that was to be added."""
+    one = kept.document
+    if kept.outcome == "there":
+        return f"{_line(one.name)} is there already."
+    if kept.outcome == "again":
+        return f"{_line(one.name)} had been removed, and is used again."
+    pages = "" if one.pages is None else f"{one.pages:,} pages, "
+    beside = (
+        f" {kept.beside} stays in use too; remove it if this one replaces it."
+        if kept.beside
+        else ""
+    )
+    return f"Added {one.name}: {pages}{one.characters:,} characters.{beside}"
+
+
+@contextmanager
+def reading(files: int, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A progress bar for files that are read one after the other."""
+    with Bar(console=_out, transient=True, disable=quiet or files < 2) as progress:
+        task = progress.add_task("Reading", total=files)
+
+        def step(name: str) -> None:
+            progress.update(task, advance=1, description=_line(name))
+
+        yield step
+
+
 def show_run(name: str, record: RunRecord) -> None:
     """What a generation run did to the project ``name``."""
     if not record.wanted:
@@ -225,6 +274,9 @@ def show_estimate(name: str, expected: Estimate) -> None:
 def show_status(name: str, state: Status) -> None:
     """Where the project ``name`` stands."""
     say(f"{state.domain or name}: {state.samples} samples, {state.wanted} wanted")
+    if state.documents:
+        several = "document" if state.documents == 1 else "documents"
+        say(f"{state.documents} {several}, {state.resting} samples rest on a passage of one")
     if state.coverage.topics:
         say("", "Samples in each cell, and how many of them are judged:")
         _out.print(_coverage(state))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
 from pipeline.core.checks import Level, Problem
+from pipeline.core.documents.kept import load_documents
 from pipeline.core.errors import Conflict, SeedbedError
 from pipeline.core.projects import SavedSeed, load_seed, save_seed
 from pipeline.core.schema import Seed
 from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Store
+from pipeline.generation.grounding import marks_of
 from pipeline.generation.planning import fingerprint
 from pipeline.web.visitor import Visitor, writing_store
 from seed_space import pieces
@@ -82,6 +85,7 @@ def open_page(settings: Settings, store: Store | None, session: Session, who: Vi
         project = store or open_for(settings, who)
         open_session(project, session)
         session.generation = generation_settings(project)
+        session.documents = marks_of(load_documents(project).in_use())
     except SeedbedError as error:
         blank = show(Seed())
         view = look_over(session, blank)
@@ -90,11 +94,21 @@ def open_page(settings: Settings, store: Store | None, session: Session, who: Vi
     return Opened(_ready(session, values), "", values, look_over(session, values))
 
 
+def read_documents(settings: Settings, store: Store | None, session: Session, who: Visitor) -> None:
+    """Follow the documents that there are now; if they cannot be read, what was known stays."""
+    with suppress(SeedbedError):
+        session.documents = marks_of(load_documents(store or open_for(settings, who)).in_use())
+
+
 def look_over(session: Session, values: Sequence[object]) -> View:
     """Judge what is on the screen."""
     reading = read(values, session.saved.seed)
     screen = dict(zip(FIELDS, values, strict=True))
-    mark = fingerprint(reading.seed, session.generation) if reading.seed else None
+    mark = (
+        fingerprint(reading.seed, session.generation, documents=session.documents)
+        if reading.seed
+        else None
+    )
     by_step: dict[str, list[Problem]] = {}
     for problem in reading.problems:
         by_step.setdefault(STEP_OF.get(problem.field, "publish"), []).append(problem)
@@ -103,6 +117,8 @@ def look_over(session: Session, values: Sequence[object]) -> View:
     }
     language = session.language
     changes = compare(session.saved.seed, reading.seed, language) if reading.seed else None
+    count = len(session.documents)
+    marks["documents"] = {"mark": "done" if count else "open", "count": count or None}
     marks["preview"] = {"mark": "done" if mark and mark == session.previewed else "open"}
     marks["publish"] = {"mark": _publish_mark(session, reading.problems, changes != [])}
     notes = {

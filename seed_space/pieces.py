@@ -20,6 +20,7 @@ from pipeline.core.schema import (
 )
 from pipeline.core.settings import Settings
 from pipeline.generation.chain import Failure
+from pipeline.generation.grounding import Grounds, Passage
 from pipeline.generation.known import Origin
 from pipeline.generation.prompting import Messages, Prompts
 from pipeline.web.markup import to_html
@@ -119,7 +120,13 @@ def conflict(language: str, *, choose: Sequence[str] = ()) -> str:
     return f'<div class="sb-note warn" role="alert">{html.escape(text)}</div>'
 
 
-def card(sample: Sample, seed: Seed, settings: GenerationSettings) -> str:
+def card(
+    language: str,
+    sample: Sample,
+    seed: Seed,
+    settings: GenerationSettings,
+    grounds: Grounds | None = None,
+) -> str:
     """A sample as the annotators will see it, with what was sent for it."""
     writer = settings.for_instructions().model
     answers = "".join(
@@ -131,15 +138,29 @@ def card(sample: Sample, seed: Seed, settings: GenerationSettings) -> str:
     cell = Cell(topic=sample.topic, perspective=sample.perspective)
     prompts, origin = Prompts(seed), Origin.of(sample)
     number = origin.ask + 1 if origin else 1
-    asked = prompts.instructions(cell, settings.instructions_per_call, [], number)
+    passage = grounds.passage_of(sample) if grounds else None
+    asked = prompts.instructions(cell, settings.instructions_per_call, [], number, passage)
     return (
         f'<p class="where">{html.escape(sample.topic)} · {html.escape(sample.perspective)}</p>'
         f'<h3 class="label">Instruction <span class="model">{html.escape(writer)}</span></h3>'
         f'<div class="sb-prose instruction">{to_html(sample.instruction)}</div>{answers}'
+        f"{source(language, passage)}"
         "<details><summary>The exact messages that were sent</summary>"
         f"<h4>To write the instruction</h4>{_messages(asked)}"
-        f"<h4>To answer it</h4>{_messages(prompts.answer(cell, sample.instruction))}"
+        f"<h4>To answer it</h4>{_messages(prompts.answer(cell, sample.instruction, passage))}"
         "</details>"
+    )
+
+
+def source(language: str, passage: Passage | None) -> str:
+    """The passage that a sample rests on, folded; nothing if it rests on none."""
+    if passage is None:
+        return ""
+    name = html.escape(say(language, "documents.rests_on", title=passage.title))
+    text = html.escape(passage.text)
+    return (
+        f'<details class="source"><summary>{name}</summary>'
+        f'<blockquote class="message" tabindex="0">{text}</blockquote></details>'
     )
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
+from typing import Final
 
+from pipeline.core.documents.kept import load_documents
 from pipeline.core.errors import InvalidInput
 from pipeline.core.projects import SavedSeed, load_project, load_seed, require_project
 from pipeline.core.schema import GenerationSettings, Seed
 from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Store
+from pipeline.generation.grounding import Grounds, marks_of, read_grounds
 from pipeline.web.visitor import Visitor, reading_store, writing_store
 
 
@@ -22,6 +26,7 @@ class Session:
         theirs: A newer version, saved by somebody else, that waits for a choice.
         generation: How the project grows samples, as last read.
         previewed: Fingerprint of the last preview that brought samples.
+        documents: Marks of the documents that samples rest on, as last read.
         language: Of the visitor's browser, one of ``pipeline.web.words.LANGUAGES``.
     """
 
@@ -30,6 +35,7 @@ class Session:
     theirs: SavedSeed | None = None
     generation: GenerationSettings = field(default_factory=GenerationSettings)
     previewed: str | None = None
+    documents: tuple[str, ...] = ()
     language: str = "en"
 
 
@@ -68,3 +74,23 @@ def open_session(store: Store, session: Session) -> None:
 def generation_settings(store: Store) -> GenerationSettings:
     """How the project grows samples, read anew since somebody may have changed it."""
     return load_project(store).generation
+
+
+def grounds_of(store: Store, generation: GenerationSettings) -> Grounds | None:
+    """The documents that samples rest on; their texts are read again only when they changed.
+
+    Raises:
+        SeedbedError: They cannot be read now.
+    """
+    documents = load_documents(store).in_use()
+    key = (store.name, generation.grounding, marks_of(documents))
+    with _reading:
+        if key not in _grounds:
+            grounds = read_grounds(store, documents, generation)
+            _grounds.clear()  # one project has one set of documents at a time
+            _grounds[key] = grounds
+        return _grounds[key]
+
+
+_reading: Final = threading.Lock()
+_grounds: Final[dict[tuple[str, float, tuple[str, ...]], Grounds | None]] = {}

@@ -21,6 +21,7 @@ from seed_space.session import Session
 from seed_space.tabs import (
     STEPS,
     Wire,
+    documents,
     domain,
     examples,
     expert,
@@ -86,6 +87,7 @@ def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]
                         lists.build_topics,
                         lists.build_perspectives,
                         examples.build,
+                        documents.build,
                         preview.build,
                         publish.build,
                     )

@@ -23,6 +23,7 @@ from pipeline.core.samples import read_samples
 from pipeline.core.schema import ModelChoice, Project
 from pipeline.core.store_folder import FolderStore
 from pipeline.local import Port, _choose_ports
+from tests.documents import COVER_CROPS, a_pdf
 from tests.factories import a_sample, a_seed, fill, pair, thumb
 from tests.hub_server import Fault, HubServer
 from tests.llm_server import Latency, LlmServer, elsewhere
@@ -618,3 +619,52 @@ def test_an_invitation_to_a_hub_project_opens_its_space(hub: HubServer) -> None:
     assert link.split("=")[1].encode() not in b"".join(hub.files("ana/Farming_2").values())
     reader = {**env, "HF_TOKEN": hub.add_token("ana", "read")}
     assert "write" in run("invite", "ana/Farming_2", "--name", "Bo", env=reader, code=1).stderr
+
+
+def test_documents_are_added_listed_and_removed(folder: Path, tmp_path: Path) -> None:
+    store = FolderStore(folder)
+    make_project(store, a_seed(), Project())
+    assert "no documents yet" in run("documents", folder).stdout
+    guide, page, scan = (tmp_path / name for name in ("guide.pdf", "page.html", "scan.pdf"))
+    guide.write_bytes(a_pdf(COVER_CROPS, title="Cover crops"))
+    page.write_text("<h1>Clay soils</h1><p>Plough clay soils when a handful crumbles.</p>")
+    scan.write_bytes(a_pdf([""]))
+    said = run("documents", folder, "--add", guide, "--add", scan, "--add", page, code=1)
+    assert "Added guide.pdf: 2 pages" in said.stdout
+    assert "Added page.html" in said.stdout
+    assert "no text in scan.pdf" in a_line(said.stderr)
+    assert "is there already" in run("documents", folder, "--add", guide).stdout
+    assert "Cover crops" in run("documents", folder, "--list").stdout
+    run("documents", folder, "--remove", "page.html")
+    assert "removed" in run("documents", folder).stdout
+    told = json.loads(run("documents", folder, "--json").stdout)["documents"]
+    assert [(one["name"], one["removed_at"] is None) for one in told] == [
+        ("guide.pdf", True),
+        ("page.html", False),
+    ]
+    assert "used again" in run("documents", folder, "--restore", "page.html").stdout
+    added = json.loads(run("documents", folder, "--add", page, "--json").stdout)
+    assert (added["added"][0]["outcome"], added["refused"]) == ("there", [])
+    run("generate", folder, "--rows", "8")
+    samples = list(read_samples(store))
+    assert any(sample.document == "guide.pdf" for sample in samples)
+    shown = run("status", folder).stdout
+    resting = sum(sample.document is not None for sample in samples)
+    assert f"2 documents, {resting} samples rest on a passage" in shown
+    assert json.loads(run("status", folder, "--json").stdout)["documents"] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--add", "nowhere.pdf"), "nowhere.pdf cannot be read"),
+        (("--remove", "other.pdf"), "no document 'other.pdf'"),
+        (("--remove", "a", "--restore", "a"), "cannot be used together"),
+    ],
+)
+def test_documents_that_cannot_be_changed_say_why(
+    folder: Path, words: tuple[str, ...], said: str
+) -> None:
+    make_project(FolderStore(folder), a_seed(), Project())
+    assert said in a_line(run("documents", folder, *words, code=1).stderr)
+    assert not (folder / "documents.json").exists()

@@ -189,12 +189,33 @@ function paintVotes() {
 const touchOnly = matchMedia("(hover: none) and (pointer: coarse)").matches;
 const SWIPE_KNOWN = "seedbed:swipe-known";
 
+// The passage is fetched when somebody opens the fold: most cards are judged without it.
+function paintPassage(item) {
+  const fold = part("source");
+  if (fold.dataset.ticket === item.ticket) return;
+  fold.dataset.ticket = item.ticket;
+  fold.open = false;
+  part("passage").textContent = "";
+  show("source", Boolean(item.passage));
+}
+
+async function fetchPassage() {
+  const fold = part("source");
+  const { ticket } = fold.dataset;
+  if (!fold.open || part("passage").textContent) return;
+  let text;
+  try { ({ text } = await ask("passage", { ticket })); } catch { text = say("passage_away"); }
+  if (fold.dataset.ticket === ticket && fold.open) inLanguage(part("passage")).textContent = text || say("passage_away");
+}
+part("source").addEventListener("toggle", fetchPassage);
+
 function paintItem(item) {
   const { body, inviting, swipes } = TASKS[item.task];
   const todo = say(`todo_${item.task}`);
   const hint = swipes && touchOnly && !browserStore.recall(SWIPE_KNOWN);
   part("todo").textContent = hint ? `${todo} ${say("swipe_hint")}` : todo;
   part("where").textContent = [item.topic, item.perspective, item.source, item.control ? say("control") : ""].filter(Boolean).join(" · ");
+  paintPassage(item);
   for (const name of ["instruction", "instruction-label"]) show(name, Boolean(item.instruction));
   part("instruction").innerHTML = item.instruction; // sanitized by the server
   inLanguage(part("instruction"));

@@ -13,6 +13,8 @@ CARD: Final = "README.md"
 SEED: Final = "seed_data.json"
 PROJECT: Final = "project.json"
 DOCUMENTS: Final = "documents"
+DOCUMENT_LIST: Final = "documents.json"
+TEXTS: Final = "texts"
 SAMPLES: Final = "samples"
 FEEDBACK: Final = "feedback"
 RUNS: Final = "runs"
@@ -28,6 +30,16 @@ ExportFormat = Literal["sft", "preference", "kto", "feedback"]
 TRAINING_FORMATS: Final[tuple[ExportFormat, ...]] = ("sft", "preference", "kto")
 
 _UNSAFE = re.compile(r"[^a-zA-Z0-9._-]+")
+
+
+def document_file(name: str) -> str:
+    """A document as it was added."""
+    return f"{DOCUMENTS}/{name}"
+
+
+def document_text(name: str) -> str:
+    """The text of a document, in which spans of rows count characters."""
+    return f"{TEXTS}/{name}.txt"
 
 
 def sample_shard(run_id: str, index: int) -> str:
@@ -66,8 +78,14 @@ def belongs(path: str) -> bool:
     """Tell whether ``path`` is one of a project's own files, and not what else lies in a folder."""
     top, _, rest = path.partition("/")
     if not rest:
-        return top in (CARD, SEED, PROJECT, CONTROLS)  # invitations are to one project only
-    return top in (DOCUMENTS, SAMPLES, FEEDBACK, RUNS, ROUNDS, DATA)
+        return top in (
+            CARD,
+            SEED,
+            PROJECT,
+            CONTROLS,
+            DOCUMENT_LIST,
+        )  # invitations are to one project only
+    return top in (DOCUMENTS, TEXTS, SAMPLES, FEEDBACK, RUNS, ROUNDS, DATA)
 
 
 def safe_name(text: str) -> str:

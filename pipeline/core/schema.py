@@ -250,6 +250,8 @@ class GenerationSettings(BaseModel):
     evolve_completions: int = Field(default=0, ge=0, le=2)
     judge: JudgeSettings | None = None
     quality: QualitySettings = Field(default_factory=QualitySettings)
+    grounding: float = Field(default=0.5, ge=0, le=1)
+    """Share of the calls for instructions that get a passage of the project's documents."""
     concurrency: int = Field(default=8, ge=1, le=1_000)
     timeout: float = Field(default=120, gt=0, le=3_600)
 

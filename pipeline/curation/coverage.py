@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.core.documents.kept import load_documents
 from pipeline.core.feedback import BadLine
 from pipeline.core.projects import load_feedback, load_project, load_seed
 from pipeline.core.samples import read_samples
+from pipeline.core.schema import Sample
 from pipeline.core.store import Store
 from pipeline.curation.analysis import Analysis, Judgements, analyse
 from pipeline.curation.consensus import tally
@@ -30,6 +33,8 @@ class Status:
         bad_lines: Feedback lines that could not be read.
         analysis: What the samples are like.
         history: What runs and rounds did.
+        documents: How many are in use.
+        resting: Samples that rest on a passage of a document.
     """
 
     domain: str
@@ -41,6 +46,8 @@ class Status:
     bad_lines: tuple[BadLine, ...]
     analysis: Analysis
     history: History
+    documents: int
+    resting: int
 
     @property
     def samples(self) -> int:
@@ -71,6 +78,8 @@ class Status:
             "models": self.models,
             "judgements": self.judgements,
             "annotators": self.annotators,
+            "documents": self.documents,
+            "resting_on_documents": self.resting,
             "accepted": self.accepted,
             "preferred": self.preferred,
             "coverage": self.coverage.as_json(),
@@ -100,6 +109,17 @@ def status(store: Store) -> Status:
         people.add(event.annotator)
     edited = frozenset((event.sample_id, event.completion_id or "") for event in edits(feedback))
     history = read_history(store)
+    resting = 0
+
+    def samples() -> Iterator[Sample]:
+        nonlocal resting
+        for sample in read_samples(store):
+            resting += sample.document is not None
+            yield sample
+
+    analysis = analyse(
+        samples(), seed.cells(), Judgements(consensus, edited, judged), history.round_of()
+    )
     return Status(
         domain=seed.domain,
         wanted=load_project(store).generation.rows,
@@ -116,11 +136,8 @@ def status(store: Store) -> Status:
             for votes in thumbs.values()
         ),
         bad_lines=tuple(feedback.bad_lines),
-        analysis=analyse(
-            read_samples(store),
-            seed.cells(),
-            Judgements(consensus, edited, judged),
-            history.round_of(),
-        ),
+        analysis=analysis,
         history=history,
+        documents=len(load_documents(store).in_use()),
+        resting=resting,
     )

@@ -32,6 +32,7 @@ from pipeline.generation import prompting
 from pipeline.generation.access import ModelAccess
 from pipeline.generation.bases import Pipeline
 from pipeline.generation.chat import CallFailed
+from pipeline.generation.grounding import Grounds, Passage
 from pipeline.generation.known import Origin
 from pipeline.generation.llm import ChatLLM, Shared, open_llm
 from pipeline.generation.parsing import Rating
@@ -106,12 +107,14 @@ class Job:
         settings: Models, parameters and the parts of the chain.
         run_id: On each row.
         after: The round that builds on votes, if it is one.
+        grounds: The documents that samples rest on, if there are any.
     """
 
     seed: Seed
     settings: GenerationSettings
     run_id: str
     after: Round | None = None
+    grounds: Grounds | None = None
 
 
 class Chain:
@@ -132,7 +135,9 @@ class Chain:
         self._settings = settings
         self._access = access
         self._shared = shared
-        self._fingerprint = fingerprint(job.seed, settings, job.after)
+        self._grounds = job.grounds
+        marks = job.grounds.marks if job.grounds else ()
+        self._fingerprint = fingerprint(job.seed, settings, job.after, marks)
         self._prompts = prompting.Prompts(job.seed, job.after)
         self._models: dict[ModelChoice, ChatLLM | StandIn] = {}
         self._health: dict[tuple[str, str | None], _Health] = {}
@@ -190,15 +195,16 @@ class Chain:
             ModelUnavailable: An endpoint is of no use at all.
         """
         failures: list[Failure] = []
-        instruction, lineage = await self._evolve(cell, instruction, failures)
+        passage = self._passage(cell, origin.ask)
+        instruction, lineage = await self._evolve(cell, instruction, passage, failures)
         sample_id = self.sample_id(cell, instruction)
-        completions = await self._complete_all(cell, instruction, sample_id, failures)
+        completions = await self._complete_all(cell, instruction, passage, sample_id, failures)
         if not completions:
             first_failure, *others = failures
             return None, [first_failure.losing(1), *others]
         if self._judging:
             completions = await self._judge(
-                self._judging, cell, instruction, sample_id, completions, failures
+                self._judging, cell, instruction, passage, sample_id, completions, failures
             )
         sample = Sample(
             sample_id=sample_id,
@@ -211,9 +217,12 @@ class Chain:
                 f"cell:{cell.topic}|{cell.perspective}",
                 str(origin),
                 *([f"round:{self._job.after.number}"] if self._job.after else []),
+                *([passage.step()] if passage else []),
                 f"written by:{self.writer}",
                 *lineage,
             ),
+            document=passage.document if passage else None,
+            span=passage.span if passage else None,
             run_id=self._job.run_id,
             fingerprint=self._fingerprint,
             created_at=now(),
@@ -236,8 +245,12 @@ class Chain:
         for llm in self._models.values():
             await llm.aclose()
 
+    def _passage(self, cell: Cell, number: int) -> Passage | None:
+        """What call ``number`` of a cell rests on, and all that comes of it."""
+        return self._grounds.passage(cell, number) if self._grounds else None
+
     async def _evolve(
-        self, cell: Cell, instruction: str, failures: list[Failure]
+        self, cell: Cell, instruction: str, passage: Passage | None, failures: list[Failure]
     ) -> tuple[str, list[str]]:
         """EvolInstruct (Xu et al. 2023, arXiv:2304.12244): each step in one way, parents recorded.
 
@@ -245,7 +258,7 @@ class Chain:
         """
         lineage = []
         for way in _ways("instruction", instruction, self._settings.evolve_instructions):
-            row = {**cell.model_dump(), "instruction": instruction, "way": way}
+            row = {**_about(cell, passage), "instruction": instruction, "way": way}
             try:
                 output = await self._ask(EvolveInstruction, self._writing, "evolution", row)
             except CallFailed as error:
@@ -256,12 +269,17 @@ class Chain:
         return instruction, lineage
 
     async def _complete_all(
-        self, cell: Cell, instruction: str, sample_id: str, failures: list[Failure]
+        self,
+        cell: Cell,
+        instruction: str,
+        passage: Passage | None,
+        sample_id: str,
+        failures: list[Failure],
     ) -> list[Completion]:
         """Every model's completion, followed by its evolved ones; no two say the same."""
         lines = await asyncio.gather(
             *(
-                self._complete_and_evolve(cell, instruction, sample_id, index)
+                self._complete_and_evolve(cell, instruction, passage, sample_id, index)
                 for index in range(self._settings.completions)
             )
         )
@@ -271,7 +289,7 @@ class Chain:
             if made and _repeats(made[0], kept):
                 variation = self._round(index) + self._settings.completions
                 made, failed = await self._complete_and_evolve(  # noqa: PLW2901
-                    cell, instruction, sample_id, index, variation
+                    cell, instruction, passage, sample_id, index, variation
                 )
                 failures += failed
             for completion in made:
@@ -286,6 +304,7 @@ class Chain:
         self,
         cell: Cell,
         instruction: str,
+        passage: Passage | None,
         sample_id: str,
         index: int,
         variation: int | None = None,
@@ -293,7 +312,7 @@ class Chain:
         """One completion, and EvolQuality (Liu et al. 2023, arXiv:2312.15685) from it on."""
         model = self._answering[index]
         parameters = _sampling(model.choice, self._round(index) if variation is None else variation)
-        row = {**cell.model_dump(), "instruction": instruction}
+        row = {**_about(cell, passage), "instruction": instruction}
         ways = _ways("completion", f"{sample_id} {index}", self._settings.evolve_completions)
         made: list[Completion] = []
         for step, way in enumerate([None, *ways]):
@@ -331,6 +350,7 @@ class Chain:
         judge: _Model,
         cell: Cell,
         instruction: str,
+        passage: Passage | None,
         sample_id: str,
         completions: Sequence[Completion],
         failures: list[Failure],
@@ -342,7 +362,7 @@ class Chain:
         aspects = ASPECTS[settings.aspects]
         judged = await asyncio.gather(
             *(
-                self._rate(judge, cell, instruction, sample_id, completions, aspect)
+                self._rate(judge, cell, instruction, passage, sample_id, completions, aspect)
                 for aspect in aspects
             )
         )
@@ -361,6 +381,7 @@ class Chain:
         judge: _Model,
         cell: Cell,
         instruction: str,
+        passage: Passage | None,
         sample_id: str,
         completions: Sequence[Completion],
         aspect: str,
@@ -370,7 +391,7 @@ class Chain:
         random.Random(f"{sample_id} {aspect}").shuffle(shown)  # noqa: S311 - no secret
         labels = {chr(ord("A") + place): completion for place, completion in enumerate(shown)}
         row = {
-            **cell.model_dump(),
+            **_about(cell, passage),
             "instruction": instruction,
             "answers": [(label, completion.text) for label, completion in labels.items()],
             "aspect": aspect,
@@ -479,7 +500,7 @@ class Chain:
 
     def _written_row(self, cell: Cell, number: int, avoid: Sequence[str]) -> dict[str, Any]:
         return {
-            **cell.model_dump(),
+            **_about(cell, self._passage(cell, number)),
             "count": self.instructions_per_call,
             "avoid": list(avoid),
             "number": number + 1,
@@ -489,6 +510,11 @@ class Chain:
         """How many times the model of completion ``index`` is asked the same before it."""
         choices = [self._settings.for_completion(before) for before in range(index + 1)]
         return choices[:-1].count(choices[-1])
+
+
+def _about(cell: Cell, passage: Passage | None) -> dict[str, Any]:
+    """What every request of a row tells; a row that rests on nothing has no passage."""
+    return {**cell.model_dump(), **({"passage": passage} if passage else {})}
 
 
 def _require_language_models(settings: GenerationSettings) -> None:

@@ -219,6 +219,7 @@ class Conductor:
                 settings=order.job.settings,
                 run_id=order.job.run_id,
                 after=order.job.after,
+                grounds=order.job.grounds,
                 work=order.cache,
                 budget=order.budget,
                 hf_token=_secret(order.access.hf_token),

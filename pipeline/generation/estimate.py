@@ -21,6 +21,7 @@ from pipeline.core.schema import GenerationSettings, Sample, Seed
 from pipeline.core.store import Store
 from pipeline.generation.access import ModelAccess
 from pipeline.generation.cache import CACHE, CallCache
+from pipeline.generation.grounding import Grounds, load_grounds
 from pipeline.generation.known import CellQuota
 from pipeline.generation.ledger import Ledger, unpriced
 from pipeline.generation.planning import Plan, plan
@@ -101,11 +102,13 @@ def estimate(
         As ``pipeline.generation.run.generate`` does.
     """
     checks.require(seed, checks.Level.BLOCKS_GENERATING)
-    planned = plan(seed, settings, read_samples(store), rows, after)
+    grounds = load_grounds(store, settings)
+    marks = grounds.marks if grounds else ()
+    planned = plan(seed, settings, read_samples(store), rows, after, marks)
     try:
         if not planned.rows:
             return Estimate(0)
-        return asyncio.run(_estimate(seed, settings, access, work, budget, after, planned))
+        return asyncio.run(_estimate(seed, settings, access, work, budget, after, planned, grounds))
     finally:
         planned.known.close()
 
@@ -118,6 +121,7 @@ async def _estimate(
     budget: float | None,
     after: Round | None,
     planned: Plan,
+    grounds: Grounds | None,
 ) -> Estimate:
     # distilabel takes seconds to import: only once there is something to do.
     from pipeline.generation.chain import Job  # noqa: PLC0415
@@ -126,7 +130,7 @@ async def _estimate(
 
     cache = CallCache(work / CACHE)
     traffic = Traffic(settings.concurrency)
-    job = Job(seed, settings, "estimate", after)
+    job = Job(seed, settings, "estimate", after, grounds)
 
     async def attempt(quota: CellQuota) -> tuple[Ledger, bool, list[str]]:
         ledger = Ledger(None if budget is None else budget / len(quotas), settings.all_models())

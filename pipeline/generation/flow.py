@@ -21,6 +21,7 @@ from pipeline.core.schema import Cell, GenerationSettings, Sample, Seed, normali
 from pipeline.generation.access import ModelAccess
 from pipeline.generation.chain import Chain, Failure, Job
 from pipeline.generation.chat import CallFailed
+from pipeline.generation.grounding import Grounds
 from pipeline.generation.known import CellQuota, Origin
 from pipeline.generation.ledger import Ledger
 from pipeline.generation.llm import Shared
@@ -131,7 +132,11 @@ async def grow(
 
 
 def preview(
-    seed: Seed, settings: GenerationSettings, cells: Iterable[Cell], access: ModelAccess
+    seed: Seed,
+    settings: GenerationSettings,
+    cells: Iterable[Cell],
+    access: ModelAccess,
+    grounds: Grounds | None = None,
 ) -> AsyncGenerator[Outcome]:
     """One sample for each of ``cells``, made as the batch makes them and stored nowhere.
 
@@ -140,7 +145,7 @@ def preview(
     """
     shared = Shared(Traffic(settings.concurrency), Ledger())
     quotas = [CellQuota(cell, 1) for cell in cells]
-    return grow(Job(seed, settings, PREVIEW), quotas, access, shared)
+    return grow(Job(seed, settings, PREVIEW, grounds=grounds), quotas, access, shared)
 
 
 def asked_by_experts(seed: Seed) -> list[str]:

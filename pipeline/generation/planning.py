@@ -58,14 +58,23 @@ class Plan:
             yield self.known.quota(cell, count)
 
 
-def fingerprint(seed: Seed, settings: GenerationSettings, after: Round | None = None) -> str:
+def fingerprint(
+    seed: Seed,
+    settings: GenerationSettings,
+    after: Round | None = None,
+    documents: Sequence[str] = (),
+) -> str:
     """A digest of what determines a cell's rows: prompts, models, parameters, the expert's words.
 
     Left out is what only decides how many rows there are or how fast they come, and what is marked
     on them: the lists of topics and perspectives (a new topic grows its own cells and no others),
     rows, concurrency, timeout, limits, prices, quality, and the address of a server, since a model
     may move.
+
+    ``documents`` are the ``marks`` of those that samples rest on; without any nothing of them is
+    digested.
     """
+    grounded = [list(prompting.grounded_sources()), settings.grounding, list(documents)]
     used = [settings.for_completion(index) for index in range(settings.completions)]
     judge = settings.judge
     return stable_id(
@@ -84,6 +93,7 @@ def fingerprint(seed: Seed, settings: GenerationSettings, after: Round | None = 
             for e in prompting.usable_examples(seed)
         ],
         after.model_dump(mode="json", exclude={"made_at"}) if after else None,
+        *([grounded] if documents and settings.grounding else ()),
     )
 
 
@@ -93,6 +103,7 @@ def plan(
     existing: Iterable[Sample],
     rows: int,
     after: Round | None = None,
+    documents: Sequence[str] = (),
 ) -> Plan:
     """Spread ``rows`` over the seed's cells and count off what is there.
 
@@ -100,7 +111,7 @@ def plan(
     rest goes to the emptiest cells. In a round after votes, a cell is as full as it has samples
     that people accepted. Cells that need nothing are left out.
     """
-    known = Known(existing, fingerprint(seed, settings, after))
+    known = Known(existing, fingerprint(seed, settings, after, documents))
     cells = seed.cells()
     have = known.counts()
     accepted = {

@@ -19,6 +19,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.core.rounds import Judged, Round
 from pipeline.core.schema import Cell, Example, Seed, normalized, stable_id
+from pipeline.generation import grounding
+from pipeline.generation.grounding import Passage
 
 Messages: TypeAlias = list[dict[str, str]]
 
@@ -36,6 +38,8 @@ REJECTED_SHOWN: Final = 2
 LONGEST_EVOLVED: Final = 120
 """Words of a rewritten question."""
 STAND_IN_PHRASES: Final = "stand_in.json"
+GROUNDED: Final = "grounded"
+"""Folder of what comes before a request that rests on a passage."""
 
 _FENCES: Final = re.compile(r"<(/?)\s*(question|answer)\b", re.IGNORECASE)
 _REJECTED_LENGTH: Final = 1_500
@@ -44,7 +48,10 @@ _PACKAGE: Final = "pipeline.generation"
 
 
 class Prompts:
-    """Every message of one seed, and of the round that builds on votes, if there is one."""
+    """Every message of one seed, and of the round that builds on votes, if there is one.
+
+    A message with a ``passage`` is the same message with the passage before it.
+    """
 
     def __init__(self, seed: Seed, after: Round | None = None) -> None:
         self._seed = seed
@@ -53,7 +60,14 @@ class Prompts:
         self._examples = [*usable_examples(seed), *self._good]
         self._cells: dict[Cell, _Background] = {}
 
-    def instructions(self, cell: Cell, count: int, avoid: Sequence[str], number: int) -> Messages:
+    def instructions(
+        self,
+        cell: Cell,
+        count: int,
+        avoid: Sequence[str],
+        number: int,
+        passage: Passage | None = None,
+    ) -> Messages:
         """Ask for ``count`` instructions that are none of ``avoid``; the ``number``-th such call.
 
         Calls of a series differ in what they mostly ask for, so that they can be made side by side.
@@ -69,36 +83,46 @@ class Prompts:
             number=number,
             count=count,
         )
-        return [_system(about.writer), _user(user)]
+        return [_system(about.writer), _user(self._resting_on(passage, "instructions", user))]
 
-    def answer(self, cell: Cell, instruction: str) -> Messages:
+    def answer(self, cell: Cell, instruction: str, passage: Passage | None = None) -> Messages:
         """Ask the expert of the seed to answer ``instruction``, which is sent as it is."""
         about = self._background(cell)
         messages = [_system(about.expert)]
         for example in about.answers:
             messages += [_user(example.question.strip()), _assistant(example.answer.strip())]
-        return [*messages, _user(instruction)]
+        return [*messages, _user(self._resting_on(passage, "answer", instruction))]
 
     def answer_system(self, cell: Cell) -> str:
         """The system prompt under which questions of ``cell`` are answered."""
         return self._background(cell).expert
 
-    def evolved_instruction(self, cell: Cell, instruction: str, way: str) -> Messages:
+    def evolved_instruction(
+        self, cell: Cell, instruction: str, way: str, passage: Passage | None = None
+    ) -> Messages:
         """Ask to rewrite ``instruction`` in one of ``evolutions("instruction")``."""
         facts = self._background(cell).facts
         system = _render("evolve_instruction_system", **facts, longest=LONGEST_EVOLVED)
         how = _ways("instruction")[way]
         user = _render("evolve_instruction_user", **facts, instruction=instruction, how=how)
+        user = self._resting_on(passage, "evolve_instruction", user)
         return [_system(system), _user(user)]
 
-    def evolved_answer(self, cell: Cell, instruction: str, text: str, way: str) -> Messages:
+    def evolved_answer(
+        self, cell: Cell, instruction: str, text: str, way: str, passage: Passage | None = None
+    ) -> Messages:
         """Ask to rewrite the answer ``text`` in one of ``evolutions("completion")``."""
         how = _ways("completion")[way]
         user = _render("evolve_answer_user", language=self._seed.language_name(), how=how)
-        return [*self.answer(cell, instruction), _assistant(text), _user(user)]
+        return [*self.answer(cell, instruction, passage), _assistant(text), _user(user)]
 
     def judgement(
-        self, cell: Cell, instruction: str, answers: Sequence[tuple[str, str]], aspect: str
+        self,
+        cell: Cell,
+        instruction: str,
+        answers: Sequence[tuple[str, str]],
+        aspect: str,
+        passage: Passage | None = None,
     ) -> Messages:
         """Ask to rate ``answers``, pairs of a label and a text in the order shown."""
         facts = self._background(cell).facts
@@ -109,7 +133,20 @@ class Prompts:
             answers=[(label, _inside(text)) for label, text in answers],
             **_aspects()[aspect],
         )
+        user = self._resting_on(passage, "judge", user)
         return [_system(_render("judge_system", **facts)), _user(user)]
+
+    def _resting_on(self, passage: Passage | None, request: str, text: str) -> str:
+        """The text of a request with the passage that it rests on before it, if there is one."""
+        if passage is None:
+            return text
+        before = _render(
+            f"{GROUNDED}/{request}",
+            title=grounding.fenced(_oneline(passage.title)),
+            passage=passage.fenced(),
+            language=self._seed.language_name(),
+        )
+        return f"{before}\n\n{text}"
 
     def _background(self, cell: Cell) -> _Background:
         found = self._cells.get(cell)
@@ -201,6 +238,25 @@ def sources() -> Iterator[str]:
             yield f"{file.name}\n{file.read_text(encoding='utf-8')}"
     limits = (QUESTIONS_SHOWN, ANSWERS_SHOWN, REJECTED_SHOWN, EXAMPLE_CHARACTERS, AVOIDED)
     yield f"{limits} {LONGEST_EVOLVED}"
+
+
+def grounded_sources() -> Iterator[str]:
+    """The same for requests that rest on a passage."""
+    folder = files(_PACKAGE).joinpath("prompts", GROUNDED)
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        yield f"{file.name}\n{file.read_text(encoding='utf-8')}"
+    yield f"{grounding.limits()}"
+
+
+def question_of(content: str) -> tuple[str, str]:
+    """The passage before a request, or an empty text, and the request itself."""
+    if "<passage>\n" not in content or "\n</passage>" not in content:
+        return "", content
+    before, _, rest = content.partition("<passage>\n")
+    passage, _, rest = rest.partition("\n</passage>\n\n")
+    if before.count("\n") > 1:
+        return "", content  # it is within what a person wrote
+    return passage, rest.partition("\n\n")[2]
 
 
 def _facts(seed: Seed, cell: Cell) -> dict[str, str]:

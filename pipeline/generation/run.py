@@ -35,6 +35,7 @@ from pipeline.core.schema import Cell, GenerationSettings, Sample, Seed
 from pipeline.core.store import Store
 from pipeline.generation.access import ModelAccess
 from pipeline.generation.cache import CACHE, CallCache
+from pipeline.generation.grounding import Grounds, load_grounds
 from pipeline.generation.ledger import Ledger, Spent
 from pipeline.generation.planning import Plan, calls_per_row, fingerprint, plan, warnings
 from pipeline.generation.quality import Inspector
@@ -128,13 +129,15 @@ def generate(
     _allow_connections(settings.concurrency)
     with _told(work), _alone(work, store.name), _inspector(seed, settings, work) as inspector:
         existing = inspector.remember_all(read_samples(store))
-        planned = plan(seed, settings, existing, rows, after)
+        grounds = load_grounds(store, settings)
+        marks = grounds.marks if grounds else ()
+        planned = plan(seed, settings, existing, rows, after, marks)
         if planned.rows and inspector.knows_more():
             inspector.clear()
             deque(inspector.remember_all(read_samples(store)), maxlen=0)
         tally = _Tally(
             run_id=run_id or new_run_id(),
-            fingerprint=fingerprint(seed, settings, after),
+            fingerprint=fingerprint(seed, settings, after, marks),
             settings=settings,
             after=after,
             wanted=planned.rows,
@@ -146,7 +149,9 @@ def generate(
                 tally.end("finished")
             else:
                 _require_writable(store)
-                work_ = _Work(store, seed, settings, access, work, budget, ray, planned, inspector)
+                work_ = _Work(
+                    store, seed, settings, access, work, budget, ray, planned, inspector, grounds
+                )
                 _run(work_, tally, on_progress, shard_size)
         finally:
             planned.known.close()
@@ -166,6 +171,7 @@ class _Work:
     ray: str | None
     planned: Plan
     inspector: Inspector
+    grounds: Grounds | None
 
 
 def _run(
@@ -213,10 +219,11 @@ async def _grow(
         await saver.nudge()
 
     def inspect(sample: Sample) -> tuple[Sample | None, tuple[str, ...]]:
-        found = work.inspector.inspect(sample)
+        passage = work.grounds.passage_of(sample) if work.grounds else None
+        found = work.inspector.inspect(sample, passage.text if passage else "")
         return found.sample, tuple(flag.name for flag in found.dropped)
 
-    job = Job(work.seed, work.settings, tally.run_id, tally.after)
+    job = Job(work.seed, work.settings, tally.run_id, tally.after, work.grounds)
     traffic = Traffic(work.settings.concurrency)
     async with _shown(tally, traffic, on_progress):
         if work.ray is None:

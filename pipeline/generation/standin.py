@@ -87,12 +87,14 @@ class StandIn(AsyncLLM):
 
 def compose(seed: Seed, model: str, messages: prompting.Messages, variation: int = 0) -> str:
     """The stand-in's whole answer to ``messages``."""
-    request = messages[-1]["content"]
+    passage, request = prompting.question_of(messages[-1]["content"])
     prompts = "\n".join(m["content"] for m in messages if m["role"] == "system")
     wanted = _WANTED.search(request)
     where = request if wanted else prompts
     author = _Author(
-        seed, Cell(topic=_field("Topic", where), perspective=_field("Perspective", where))
+        seed,
+        Cell(topic=_field("Topic", where), perspective=_field("Perspective", where)),
+        _sentences(_without_layout(passage)),
     )
     if wanted:
         avoid, call = _AVOID.findall(request), _NUMBER_OF_CALL.search(request)
@@ -104,11 +106,12 @@ def compose(seed: Seed, model: str, messages: prompting.Messages, variation: int
 
 
 class _Author:
-    """Writes about one cell of one seed."""
+    """Writes about one cell of one seed, from the sentences of a passage where there is one."""
 
-    def __init__(self, seed: Seed, cell: Cell) -> None:
+    def __init__(self, seed: Seed, cell: Cell, passage: Sequence[str] = ()) -> None:
         self._seed = seed
         self._cell = cell
+        self._passage = passage
         phrases = _phrases()
         self._say = phrases.get(seed.language.split("-")[0].lower(), phrases["en"])
         perspective = self._in_sentence(cell.perspective)
@@ -122,7 +125,8 @@ class _Author:
         start = (number - 1) * count
         ordered = self._all_questions
         turned = [ordered[(start + index) % len(ordered)] for index in range(len(ordered))]
-        return [text for text in turned if normalized(text) not in taken][:count]
+        asked = [*self._claims(self._passage), *turned]
+        return [text for text in asked if normalized(text) not in taken][:count]
 
     def careful(self, instruction: str, variation: int) -> str:
         """An ordered answer with a caution; each variation below twelve differs."""
@@ -168,27 +172,38 @@ class _Author:
         cell = normalized(self._cell.topic)
         for example in prompting.usable_examples(self._seed):
             if normalized(example.topic) in ("", cell):
-                for claim in _sentences(example.answer):
-                    found += [_tidy(f.format(**self._words, claim=claim)) for f in say["claims"]]
+                found += self._claims(_sentences(example.answer))
         words = sorted(self._words.items())
         return sorted(dict.fromkeys(found), key=lambda text: stable_id(words, text))
 
+    def _claims(self, claims: Sequence[str]) -> list[str]:
+        """Questions whether something holds, for each way of asking that."""
+        frames = self._say["claims"]
+        return [_tidy(f.format(**self._words, claim=claim)) for claim in claims for f in frames]
+
     def _relevant_sentences(self, instruction: str) -> list[str]:
-        """Sentences of the cell's closest examples, those that share words with it first.
+        """Sentences of the passage, then of the cell's closest examples.
+
+        Of each, those come first that share words with the instruction.
 
         Examples that are tied to another topic are left out: better general than beside the point.
         """
         cell = normalized(self._cell.topic)
         asked = set(_WORD.findall(instruction.casefold()))
-        found: list[tuple[int, str]] = []
         examples = prompting.usable_examples(self._seed)
-        for example in prompting.relevant_examples(examples, self._cell, 3):
-            if normalized(example.topic) in ("", cell):
-                for sentence in _sentences(example.answer):
-                    shared = len(asked & set(_WORD.findall(sentence.casefold())))
-                    found.append((shared, sentence))
-        best = sorted(found, key=lambda item: (-item[0], stable_id(instruction, item[1])))
-        return list(dict.fromkeys(sentence for _, sentence in best))
+        found = [
+            sentence
+            for example in prompting.relevant_examples(examples, self._cell, 3)
+            if normalized(example.topic) in ("", cell)
+            for sentence in _sentences(example.answer)
+        ]
+
+        def rank(sentence: str) -> tuple[int, str]:
+            shared = len(asked & set(_WORD.findall(sentence.casefold())))
+            return -shared, stable_id(instruction, sentence)
+
+        best = [*sorted(self._passage, key=rank), *sorted(found, key=rank)]
+        return list(dict.fromkeys(best))
 
     def _brief(self, key: int) -> str | None:
         """A rule that the expert's description sets, not the description itself."""
@@ -239,6 +254,12 @@ def _sentences(text: str) -> list[str]:
         for s in whole
         if _SHORTEST <= len(s) <= _LONGEST and not s.endswith("?") and not _LEANING.match(s)
     ]
+
+
+def _without_layout(text: str) -> str:
+    """The text without headings and rows of tables, which are no sentences."""
+    lines = (line.lstrip("-0123456789. ") for line in text.split("\n"))
+    return "\n".join(line for line in lines if not line.startswith("#") and " | " not in line)
 
 
 def _spoiled(sentence: str, say: dict[str, Any], key: int) -> str | None:

@@ -20,6 +20,7 @@ from pipeline.generation.bases import Step, StepInput
 from pipeline.generation.cache import CACHE, CallCache
 from pipeline.generation.chain import Failure, Job
 from pipeline.generation.flow import Outcome, grow
+from pipeline.generation.grounding import Grounds
 from pipeline.generation.known import CellQuota
 from pipeline.generation.ledger import Ledger
 from pipeline.generation.llm import Shared
@@ -37,13 +38,15 @@ class GrowSamples(Step):
 
     Answers are kept in the folder ``work`` of the machine it runs on, if one is named.
 
-    Credentials are left out of every dump, so that no pipeline file ever holds them.
+    Credentials are left out of every dump, so that no pipeline file ever holds them, and so are the
+    texts of documents, which would fill it.
     """
 
     seed: Seed
     settings: GenerationSettings
     run_id: str
     after: Round | None = None
+    grounds: Grounds | None = Field(default=None, exclude=True, repr=False)
     work: str | None = None
     budget: float | None = None
     model_hosts: list[str] = Field(default_factory=list)
@@ -80,7 +83,7 @@ class GrowSamples(Step):
         unmet = Unmet(quotas)
         try:
             with self._shared() as shared:
-                job = Job(self.seed, self.settings, self.run_id, self.after)
+                job = Job(self.seed, self.settings, self.run_id, self.after, self.grounds)
                 async with aclosing(grow(job, quotas, access, shared)) as stream:
                     async for outcome in stream:
                         unmet.note(outcome)

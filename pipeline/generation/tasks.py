@@ -22,7 +22,10 @@ class Unreadable(ValueError):
 
 
 class ChainTask(Task):
-    """A task on one row of a cell: ``topic`` and ``perspective`` are always among its inputs."""
+    """A task on one row of a cell: ``topic`` and ``perspective`` are always among its inputs.
+
+    A row may have a ``passage``, a ``grounding.Passage`` that its request rests on.
+    """
 
     prompts: prompting.Prompts = Field(exclude=True, repr=False)
 
@@ -66,7 +69,7 @@ class WriteInstructions(ChainTask):
     def format_input(self, input: Row) -> prompting.Messages:
         """The messages for one row."""
         return self.prompts.instructions(
-            _cell(input), input["count"], input["avoid"], input["number"]
+            _cell(input), input["count"], input["avoid"], input["number"], input.get("passage")
         )
 
     def format_output(self, output: str | None, input: Row | None = None) -> Row:
@@ -92,7 +95,9 @@ class EvolveInstruction(ChainTask):
 
     def format_input(self, input: Row) -> prompting.Messages:
         """The messages for one row."""
-        return self.prompts.evolved_instruction(_cell(input), input["instruction"], input["way"])
+        return self.prompts.evolved_instruction(
+            _cell(input), input["instruction"], input["way"], input.get("passage")
+        )
 
     def format_output(self, output: str | None, input: Row | None = None) -> Row:
         """The rewritten instruction."""
@@ -111,7 +116,7 @@ class Answer(ChainTask):
 
     def format_input(self, input: Row) -> prompting.Messages:
         """The messages for one row."""
-        return self.prompts.answer(_cell(input), input["instruction"])
+        return self.prompts.answer(_cell(input), input["instruction"], input.get("passage"))
 
     def format_output(self, output: str | None, input: Row | None = None) -> Row:
         """The answer without the thinking before it."""
@@ -129,7 +134,11 @@ class EvolveCompletion(Answer):
     def format_input(self, input: Row) -> prompting.Messages:
         """The messages for one row."""
         return self.prompts.evolved_answer(
-            _cell(input), input["instruction"], input["completion"], input["way"]
+            _cell(input),
+            input["instruction"],
+            input["completion"],
+            input["way"],
+            input.get("passage"),
         )
 
 
@@ -152,7 +161,11 @@ class Judge(ChainTask):
     def format_input(self, input: Row) -> prompting.Messages:
         """The messages for one row."""
         return self.prompts.judgement(
-            _cell(input), input["instruction"], input["answers"], input["aspect"]
+            _cell(input),
+            input["instruction"],
+            input["answers"],
+            input["aspect"],
+            input.get("passage"),
         )
 
     def format_output(self, output: str | None, input: Row | None = None) -> Row:

@@ -37,6 +37,7 @@ STEPS: Final = (
     Step("topics", "steps.topics"),
     Step("perspectives", "steps.perspectives"),
     Step("examples", "steps.examples"),
+    Step("documents", "steps.documents"),
     Step("preview", "steps.preview"),
     Step("publish", "steps.publish"),
 )

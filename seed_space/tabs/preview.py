@@ -19,6 +19,7 @@ from pipeline.core.store import Store
 from pipeline.generation.access import ModelAccess
 from pipeline.generation.chain import Failure
 from pipeline.generation.flow import preview
+from pipeline.generation.grounding import Grounds
 from pipeline.generation.planning import fingerprint
 from pipeline.web.serve import error_note, note
 from pipeline.web.visitor import Visitor, visitor
@@ -27,7 +28,7 @@ from seed_space.page import Page
 from seed_space.parts import part
 from seed_space.paying import access_for
 from seed_space.screen import read
-from seed_space.session import Session, generation_settings, open_for
+from seed_space.session import Session, generation_settings, grounds_of, open_for
 from seed_space.tabs import Wire, panel
 
 SPREAD: Final = 3
@@ -131,12 +132,14 @@ async def run(
     try:
         seed = read(values, session.saved.seed).require(session.language)
         cells = _read_cells(chosen, seed.cells())
-        generation, access = await asyncio.to_thread(_prepare, settings, store, who, len(cells))
+        generation, access, grounds = await asyncio.to_thread(
+            _prepare, settings, store, who, len(cells)
+        )
         yield Shown(name, (), _progress(0, len(cells)), True)
-        async with aclosing(preview(seed, generation, cells, access)) as outcomes:
+        async with aclosing(preview(seed, generation, cells, access, grounds)) as outcomes:
             async for outcome in outcomes:
                 if isinstance(outcome, Sample):
-                    cards.append(pieces.card(outcome, seed, generation))
+                    cards.append(pieces.card(session.language, outcome, seed, generation, grounds))
                 else:
                     failures.append(outcome)
                 status = _progress(len(cards), len(cells)) + pieces.failed(failures)
@@ -145,7 +148,8 @@ async def run(
         others = [failure for failure in failures if failure.reason != error.problem]
         yield Shown(name, tuple(cards), error_note(error) + pieces.failed(others), False)
         return
-    mark = fingerprint(seed, generation)
+    session.documents = grounds.marks if grounds else ()
+    mark = fingerprint(seed, generation, documents=session.documents)
     session.generation = generation
     if cards:
         session.previewed = mark
@@ -160,10 +164,12 @@ def stopped() -> str:
 
 def _prepare(
     settings: Settings, store: Store | None, who: Visitor, samples: int
-) -> tuple[GenerationSettings, ModelAccess]:
-    """The project's settings as they are now, and whose credentials may be used."""
-    generation = generation_settings(store or open_for(settings, who))
-    return generation, access_for(settings, who, generation, samples=samples)
+) -> tuple[GenerationSettings, ModelAccess, Grounds | None]:
+    """The project's settings and documents as they are now, and whose credentials may be used."""
+    project = store or open_for(settings, who)
+    generation = generation_settings(project)
+    access = access_for(settings, who, generation, samples=samples)
+    return generation, access, grounds_of(project, generation)
 
 
 def _read_cells(chosen: object, known: Sequence[Cell]) -> list[Cell]:

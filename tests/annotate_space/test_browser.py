@@ -13,9 +13,10 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from pipeline.core import controls, invitations, layout
+from pipeline.core.documents.kept import NewDocument, keep_documents
 from pipeline.core.feedback import FeedbackEvent
 from pipeline.core.projects import load_feedback, load_project, read_feedback
-from pipeline.core.schema import Project
+from pipeline.core.schema import Project, Span
 from pipeline.core.store_folder import FolderStore
 from tests.conftest import NewPage
 from tests.factories import a_sample, fill
@@ -1043,3 +1044,27 @@ def test_names_and_contrast_for_those_who_see_and_hear_otherwise(
             return ids.filter((id, index) => ids.indexOf(id) !== index); }"""
     )
     assert duplicated == []
+
+
+def test_the_passage_that_a_sample_rests_on_is_behind_a_fold(
+    folder: Path, new_page: NewPage
+) -> None:
+    store = FolderStore(folder)
+    text = f"{HOSTILE} Plough clay when a handful crumbles."
+    samples = [
+        a_sample(number, document="soil.txt", span=Span(start=0, end=len(text)))
+        for number in range(3)
+    ]
+    fill(store, samples)
+    keep_documents(store, [NewDocument("soil.txt", b"x", "txt", "", text, None, "seedbed")])
+    with RunningSpace("annotate_space", {"SEEDBED_PROJECT": str(folder)}) as running:
+        page = new_page()
+        enter(page, running.url, guidelines=False)
+        fold = page.locator("[data-part=source]")
+        fold.locator("summary").focus()
+        page.keyboard.press("Space")
+        expect(fold.locator("blockquote")).to_have_text(text)
+        page.keyboard.press("a")
+        expect(fold).not_to_have_attribute("open", "")
+        expect(fold.locator("blockquote")).to_be_empty()
+        assert page.evaluate("window.hacked") is None

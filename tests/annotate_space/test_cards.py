@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from annotate_space.board import Question
 from annotate_space.cards import authors, for_screen, options, plain_card
-from pipeline.core.schema import STAND_INS, AnnotationSettings
+from pipeline.core.schema import STAND_INS, AnnotationSettings, Span
 from tests.factories import a_sample
 
 SAMPLE = a_sample(1, document="guide.txt")
@@ -30,6 +30,10 @@ def test_topic_and_source_are_hidden_where_the_project_says_so() -> None:
     settings = AnnotationSettings(show_topic=False, show_source=False)
     hidden = plain_card(PAIR, SAMPLE, "ana", settings)
     assert (hidden["topic"], hidden["perspective"], hidden["source"]) == ("", "", "")
+    assert (shown["passage"], hidden["passage"]) == (False, False)
+    resting = SAMPLE.model_copy(update={"span": Span(start=0, end=9)})
+    assert plain_card(PAIR, resting, "ana", AnnotationSettings())["passage"] is True
+    assert plain_card(PAIR, resting, "ana", settings)["passage"] is False
     asked = Question("instruction", "slot", topic="Clay soils", perspective="Beginner")
     assert plain_card(asked, None, "ana", settings)["topic"] == "Clay soils"
 

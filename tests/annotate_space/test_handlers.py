@@ -13,8 +13,9 @@ from annotate_space.handlers import Caller, Opening
 from annotate_space.limits import TooFast
 from annotate_space.people import HubUser
 from annotate_space.ui import Handler
+from pipeline.core.documents.kept import NewDocument, keep_documents, remove_document
 from pipeline.core.errors import InvalidInput, ProjectNotFound, StoreUnavailable
-from pipeline.core.schema import Project
+from pipeline.core.schema import AnnotationSettings, Project, Span
 from pipeline.core.settings import Settings
 from pipeline.core.store_folder import FolderStore
 from tests.factories import a_sample, fill
@@ -156,4 +157,38 @@ def test_a_project_made_later_is_found_without_a_restart(folder: Path) -> None:
         handlers.hello(opening, GUEST, NOBODY)
     fill(FolderStore(folder), [a_sample(1)])
     assert handlers.hello(opening, GUEST, NOBODY)["progress"]["thumbs"]["left"] == 2
+    opening.close()
+
+
+def _resting(folder: Path, **annotation: object) -> Opening:
+    """A project with a document, and a sample that rests on a passage of it."""
+    text = "Clay soils smear when they are wet. Plough them when they crumble."
+    project = Project(annotation=AnnotationSettings.model_validate(annotation))
+    sample = a_sample(1, document="soil.txt", span=Span(start=36, end=len(text)))
+    store = FolderStore(folder)
+    fill(store, [sample], project)
+    keep_documents(store, [NewDocument("soil.txt", b"x", "txt", "", text, None, "seedbed")])
+    return Opening(Settings(project=str(folder)))
+
+
+def test_the_passage_that_a_sample_rests_on_can_be_read(folder: Path) -> None:
+    opening = _resting(folder)
+    item = handlers.next_(opening, NEXT, NOBODY)["items"][0]
+    assert item["passage"] is True
+    asked = {**GUEST, "ticket": item["ticket"]}
+    text = "Plough them when they crumble."
+    assert handlers.passage(opening, asked, NOBODY) == {"text": text}
+    remove_document(FolderStore(folder), "soil.txt")
+    assert handlers.passage(opening, asked, NOBODY) == {"text": text}
+    for ticket in ("forged", None):
+        with pytest.raises(InvalidInput):
+            handlers.passage(opening, {**asked, "ticket": ticket}, NOBODY)
+    opening.close()
+
+
+def test_a_passage_stays_hidden_where_sources_do(folder: Path) -> None:
+    opening = _resting(folder, show_source=False)
+    item = handlers.next_(opening, NEXT, NOBODY)["items"][0]
+    assert (item["source"], item["passage"]) == ("", False)
+    assert handlers.passage(opening, {**GUEST, "ticket": item["ticket"]}, NOBODY) == {"text": ""}
     opening.close()

@@ -311,6 +311,7 @@ def test_marks_follow_what_is_written(settings: Settings) -> None:
         "topics": "done",
         "perspectives": "done",
         "examples": "done",
+        "documents": "open",
         "preview": "open",
         "publish": "done",
     }
