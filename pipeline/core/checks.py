@@ -9,6 +9,7 @@ from enum import IntEnum
 from pydantic import ValidationError
 
 from pipeline.core.errors import InvalidInput
+from pipeline.core.quotas import strays
 from pipeline.core.schema import MAX_SEED_BYTES, Seed, describe, normalized
 
 
@@ -43,6 +44,7 @@ def check(seed: Seed) -> list[Problem]:
         *_repeated("perspectives", seed.perspectives, Level.BLOCKS_SAVING),
         *_repeated("examples", [example.question for example in seed.examples], Level.ADVICE),
         *_examples(seed),
+        *_stray_quotas(seed),
         *_too_large(seed),
     ]
     return sorted(found, key=lambda problem: -problem.level)
@@ -120,6 +122,19 @@ def _examples(seed: Seed) -> Iterator[Problem]:
                     "your list.",
                     Level.ADVICE,
                 )
+
+
+def _stray_quotas(seed: Seed) -> Iterator[Problem]:
+    lost = list(strays(seed))
+    if lost:
+        names = ", ".join(f"{_short(one.topic)} · {_short(one.perspective)}" for one in lost[:3])
+        more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
+        yield Problem(
+            "quotas",
+            f"A number of samples is set for what is not in your lists: {names}{more}. It has no "
+            "effect.",
+            Level.ADVICE,
+        )
 
 
 def _too_large(seed: Seed) -> Iterator[Problem]:

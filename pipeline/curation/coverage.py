@@ -8,11 +8,12 @@ from typing import Any
 
 from pipeline.core.feedback import BadLine
 from pipeline.core.projects import load_feedback, load_project, load_seed
+from pipeline.core.quotas import fixed_rows
 from pipeline.core.samples import read_samples
 from pipeline.core.store import Store
 from pipeline.curation.analysis import Analysis, Judgements, analyse
 from pipeline.curation.consensus import tally
-from pipeline.curation.grid import Grid
+from pipeline.curation.grid import Grid, wanted_grid
 from pipeline.curation.history import History, read_history
 from pipeline.curation.rounds import edits
 
@@ -22,7 +23,9 @@ class Status:
     """A project in figures.
 
     Attributes:
-        wanted: Rows that the settings ask for.
+        wanted: Rows that the settings and the seed's quotas ask for.
+        aim: Those of each cell, in the shape of ``coverage``.
+        uneven: Whether the seed asks for other than an even share anywhere.
         judgements: How many count now, by task and status.
         annotators: How many people gave at least one.
         preferred: Pairs that have a winner.
@@ -34,6 +37,8 @@ class Status:
 
     domain: str
     wanted: int
+    aim: Grid
+    uneven: bool
     judgements: dict[str, int]
     annotators: int
     preferred: int
@@ -75,6 +80,7 @@ class Status:
             "preferred": self.preferred,
             "coverage": self.coverage.as_json(),
             "judged": self.judged.as_json(),
+            "wanted_by_cell": self.aim.as_json(),
             "unreadable": [str(line) for line in self.bad_lines],
             **self.history.as_json(),
             "analysis": self.analysis.as_json(),
@@ -100,9 +106,19 @@ def status(store: Store) -> Status:
         people.add(event.annotator)
     edited = frozenset((event.sample_id, event.completion_id or "") for event in edits(feedback))
     history = read_history(store)
+    analysis = analyse(
+        read_samples(store),
+        seed.cells(),
+        Judgements(consensus, edited, judged),
+        history.round_of(),
+    )
+    rows = load_project(store).generation.rows
+    aim = wanted_grid(seed, rows, analysis.coverage)
     return Status(
         domain=seed.domain,
-        wanted=load_project(store).generation.rows,
+        wanted=aim.total() if seed.quotas and aim.topics else rows,
+        aim=aim,
+        uneven=bool(fixed_rows(seed)),
         judgements=dict(sorted(judgements.items())),
         annotators=len(people),
         preferred=sum(
@@ -116,11 +132,6 @@ def status(store: Store) -> Status:
             for votes in thumbs.values()
         ),
         bad_lines=tuple(feedback.bad_lines),
-        analysis=analyse(
-            read_samples(store),
-            seed.cells(),
-            Judgements(consensus, edited, judged),
-            history.round_of(),
-        ),
+        analysis=analysis,
         history=history,
     )
