@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, Final, Literal
 
 import httpx2
@@ -30,6 +32,7 @@ Kind = Literal[
     "unreachable",
     "dropped",
     "refused",
+    "no credit",
     "not found",
     "rejected",
     "rate limited",
@@ -40,7 +43,7 @@ Kind = Literal[
     "unreadable",
 ]
 
-_HOPELESS: Final[frozenset[Kind]] = frozenset({"unreachable", "refused", "not found"})
+_HOPELESS: Final[frozenset[Kind]] = frozenset({"unreachable", "refused", "no credit", "not found"})
 _RETRIES: Final[dict[Kind, int]] = {
     "unreachable": 2,
     "dropped": 5,
@@ -113,7 +116,9 @@ class ChatClient:
             headers["Authorization"] = f"Bearer {endpoint.key}"
         # The lane limits the calls; a second limit here would only hide the queue.
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
-        self._http = httpx2.AsyncClient(headers=headers, limits=limits, timeout=patience.timeout)
+        self._http = httpx2.AsyncClient(
+            headers=headers, limits=limits, timeout=patience.timeout, verify=_trusted()
+        )
 
     async def ask(
         self,
@@ -225,7 +230,13 @@ class ChatClient:
         status, end = response.status_code, self._endpoint
         told = self._told(_message(response.content))
         said = f"HTTP {status}: {told}" if told else f"HTTP {status}"
-        if status in (401, 402, 403):
+        if status == 402:
+            return CallFailed(
+                "no credit",
+                f"{end.name} wants to be paid before it answers for {end.model} ({said}).",
+                "Add credit to the account that the token belongs to, or choose another model.",
+            )
+        if status in (401, 403):
             advice = (
                 "Sign in again, or use a token that may call Inference Providers and has credit."
                 if end.through_hub
@@ -289,6 +300,12 @@ class ChatClient:
             text = text.replace(self._endpoint.key, "***")
         text = " ".join(text.split()).rstrip(".")
         return text if len(text) <= _LONGEST_TOLD else text[: _LONGEST_TOLD - 1] + "…"
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whose certificates are trusted; reading them takes longer than many a call."""
+    return httpx2.create_ssl_context()
 
 
 def _text(content: object) -> str:

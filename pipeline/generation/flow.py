@@ -14,15 +14,16 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from pipeline.core.errors import SeedbedError
+from pipeline.core.quotas import cell_key
 from pipeline.core.schema import Cell, GenerationSettings, Sample, Seed, normalized
 from pipeline.generation.access import ModelAccess
 from pipeline.generation.chain import Chain, Failure, Job
 from pipeline.generation.chat import CallFailed
 from pipeline.generation.known import CellQuota, Origin
-from pipeline.generation.ledger import Ledger
+from pipeline.generation.ledger import Ledger, put_on_account
 from pipeline.generation.llm import Shared
 from pipeline.generation.prompting import AVOIDED, usable_examples
 from pipeline.generation.traffic import Traffic
@@ -43,6 +44,7 @@ _DROPPED: Final = 4
 _TRIED_AGAIN: Final = 10_000
 """Rows kept for a second attempt at the end."""
 
+T = TypeVar("T")
 Outcome = Sample | Failure
 Emit = Callable[[Outcome], Awaitable[None]]
 Inspect = Callable[[Sample], tuple[Sample | None, tuple[str, ...]]]
@@ -108,10 +110,34 @@ async def grow(
         InvalidInput: The address of a model is not one.
     """
     chain = Chain(job, access, shared)
-    ready: asyncio.Queue[Outcome] = asyncio.Queue(maxsize=2 * job.settings.concurrency)
     quotas = list(quotas)
     rows = sum(quota.count for quota in quotas)
-    driver = asyncio.create_task(drive(chain, asked_by_experts(job.seed), quotas, rows, ready.put))
+
+    async def work(emit: Emit) -> None:
+        await drive(chain, asked_by_experts(job.seed), quotas, rows, emit)
+
+    outcomes = stream(work, 2 * job.settings.concurrency)
+    try:
+        async for outcome in outcomes:
+            yield outcome
+    finally:
+        await outcomes.aclose()  # no call may be under way when the connections are closed
+        await chain.aclose()
+
+
+async def stream(
+    work: Callable[[Callable[[T], Awaitable[None]]], Awaitable[None]], ahead: int
+) -> AsyncGenerator[T]:
+    """What ``work`` hands to the function that it is given, at most ``ahead`` of who takes it.
+
+    Closing the stream cancels the work and waits for its end; what it raises is raised here.
+    """
+    ready: asyncio.Queue[T] = asyncio.Queue(maxsize=ahead)
+
+    async def drive() -> None:
+        await work(ready.put)
+
+    driver = asyncio.create_task(drive())
     try:
         while not driver.done():
             getter = asyncio.create_task(ready.get())
@@ -127,18 +153,23 @@ async def grow(
     finally:
         driver.cancel()
         await asyncio.gather(driver, return_exceptions=True)
-        await chain.aclose()
 
 
 def preview(
-    seed: Seed, settings: GenerationSettings, cells: Iterable[Cell], access: ModelAccess
+    seed: Seed,
+    settings: GenerationSettings,
+    cells: Iterable[Cell],
+    access: ModelAccess,
+    ledger: Ledger | None = None,
 ) -> AsyncGenerator[Outcome]:
     """One sample for each of ``cells``, made as the batch makes them and stored nowhere.
+
+    ``ledger`` is told what it takes.
 
     Raises:
         As ``grow`` does.
     """
-    shared = Shared(Traffic(settings.concurrency), Ledger())
+    shared = Shared(Traffic(settings.concurrency), ledger or Ledger())
     quotas = [CellQuota(cell, 1) for cell in cells]
     return grow(Job(seed, settings, PREVIEW), quotas, access, shared)
 
@@ -183,6 +214,7 @@ class _Run:
 
         A row that failed does not lack: it is tried again when all others are done.
         """
+        put_on_account(cell_key(cell))
         try:
             sample, failures = await self.chain.answer(cell, origin, instruction)
             if sample is None and not last and len(self.failed) < _TRIED_AGAIN:
@@ -239,6 +271,7 @@ class _CellGrowth:
 
     async def fill(self) -> None:
         """Grow the cell's samples, or tell why some are missing."""
+        put_on_account(cell_key(self._quota.cell))
         async with asyncio.TaskGroup() as tasks:
             beginning = tasks.create_task(self._begin_rows(tasks))
             trouble = await self._ask_for_all(tasks)
@@ -355,7 +388,7 @@ class _CellGrowth:
         try:
             return await chain.write(cell, number, avoid)
         except CallFailed as error:
-            return Failure(cell, "instruction", error.kind, error.problem)
+            return Failure.of(cell, "instruction", error)
 
 
 def _first_unknown(number: int) -> int:
