@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline.core.errors import InvalidInput
@@ -9,6 +10,7 @@ from pipeline.core.projects import SavedSeed, load_project, load_seed, require_p
 from pipeline.core.schema import GenerationSettings, Seed
 from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Store
+from pipeline.generation.ledger import Usage
 from pipeline.web.visitor import Visitor, reading_store, writing_store
 
 
@@ -22,6 +24,7 @@ class Session:
         theirs: A newer version, saved by somebody else, that waits for a choice.
         generation: How the project grows samples, as last read.
         previewed: Fingerprint of the last preview that brought samples.
+        usage: What each sample of that preview took, by stage of the chain.
         language: Of the visitor's browser, one of ``pipeline.web.words.LANGUAGES``.
     """
 
@@ -30,6 +33,7 @@ class Session:
     theirs: SavedSeed | None = None
     generation: GenerationSettings = field(default_factory=GenerationSettings)
     previewed: str | None = None
+    usage: tuple[Mapping[str, Usage], ...] = ()
     language: str = "en"
 
 
@@ -63,6 +67,7 @@ def open_session(store: Store, session: Session) -> None:
     session.opened = True
     session.theirs = None
     session.previewed = None
+    session.usage = ()
 
 
 def generation_settings(store: Store) -> GenerationSettings:

@@ -95,6 +95,16 @@ draggable(list, (from, to) => cards.move(from, to, { index: to, button: "up" }, 
 document.addEventListener("seedbed:lists", () => {
   list.querySelectorAll("select").forEach((select) => offer(select, select.dataset.kind, select.value));
 });
+// From the preview: see shared.js.
+document.addEventListener("seedbed:example", ({ detail }) => {
+  const { question, answer, topic, perspective } = detail;
+  const card = withId({ question, answer, topic, perspective, extra: "{}" });
+  if (!cards.add([card], cards.items.length)) return;
+  detail.undo = () => {
+    const index = cards.items.findIndex((one) => one.id === card.id);
+    if (index >= 0) cards.remove(index);
+  };
+});
 function fromServer() {
   cards.reset((plain(props.value) ?? []).map(withId));
   piece("undo").disabled = true;

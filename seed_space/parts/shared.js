@@ -5,6 +5,9 @@
 //   seedbed:lists   the topics or perspectives changed; they are in seedbed.lists
 //   seedbed:screen  a field of the seed changed; detail holds all of them
 //   seedbed:go      somebody asked for a step; detail is its name
+//   seedbed:example an answer becomes an example; detail is { question, answer, topic, perspective },
+//                   and gets `undo` from whoever keeps it
+//   seedbed:rule    detail.text becomes a rule; detail gets `undo` from whoever keeps it
 
 const seedbed = (window.seedbed ??= { lists: { topics: [], perspectives: [] } });
 const piece = (name) => element.querySelector('[data-part="' + name + '"]');

@@ -19,12 +19,24 @@ from pipeline.generation.planning import fingerprint
 from pipeline.generation.prompting import Prompts
 from pipeline.web.visitor import Visitor
 from seed_space.handlers import look_over, open_page
-from seed_space.screen import FIELDS
+from seed_space.screen import FIELDS, show
 from seed_space.session import Session
-from seed_space.tabs.preview import Shown, run
+from seed_space.trying import Shown, run
 from tests.factories import a_seed
 from tests.generation.conftest import settings_for
 from tests.llm_server import LlmServer, elsewhere
+
+
+def html_of(state: Shown) -> str:
+    """All that the page takes as HTML."""
+    found = []
+    for card in state.cards:
+        found += [card["question_html"], card["asked_html"]]
+        for column in filter(None, card["columns"]):
+            found += [column["prompt_html"], column["failed_html"]]
+            found += [answer["html"] for answer in column["answers"]]
+    return "".join(found)
+
 
 CELLS = [
     {"topic": "Clay soils", "perspective": "Agronomist"},
@@ -39,14 +51,18 @@ def settings(folder: Path) -> Settings:
 
 
 def shown(
-    settings: Settings, chosen: object, who: Visitor | None = None, **changes: object
+    settings: Settings,
+    chosen: object,
+    who: Visitor | None = None,
+    against: object = None,
+    **changes: object,
 ) -> tuple[list[Shown], Session]:
     session = Session()
     values: list[Any] = open_page(settings, None, session, Visitor()).values
     screen = list({**dict(zip(FIELDS, values, strict=True)), **changes}.values())
 
     async def collect() -> list[Shown]:
-        made = run(settings, None, session, who or Visitor(), chosen, screen)
+        made = run(settings, None, session, who or Visitor(), chosen, against, screen)
         return [state async for state in made]
 
     return asyncio.run(collect()), session
@@ -59,22 +75,23 @@ def test_samples_come_one_by_one_from_what_is_on_the_screen(settings: Settings) 
     assert [len(state.cards) for state in states] == [0, 1, 2, 2]
     assert [state.running for state in states] == [True, True, True, False]
     assert len({state.run for state in states}) == 1
-    cards = "".join(states[-1].cards)
+    cards = html_of(states[-1])
     assert "PLOUGHMAN" in cards  # in the messages that were sent, though it was never saved
-    assert "seedbed/stand-in-careful" in cards
+    assert "stand-in" not in cards
     assert "No language model wrote these" in states[-1].status
     seed = a_seed().model_copy(
         update={"domain_expert_prompt": "You are a PLOUGHMAN with opinions."}
     )
     mark = fingerprint(seed, Project().generation)
-    assert mark in states[-1].status
     assert session.previewed == mark
+    assert mark not in states[-1].status  # which is for engineers
+    assert mark in look_over(session, list(show(seed))).engineer
 
 
 def test_the_messages_shown_are_those_sent(settings: Settings) -> None:
     states, _ = shown(settings, CELLS[:1])
     cell = Cell.model_validate(CELLS[0])
-    text = re.sub(r"<[^>]+>", "", states[-1].cards[0])
+    text = re.sub(r"<[^>]+>", "", html_of(states[-1]))
     for message in Prompts(a_seed()).instructions(cell, 4, [], 1):
         assert message["content"].split("\n")[0] in text
 
@@ -87,8 +104,10 @@ def test_a_judge_speaks_in_the_preview_too(folder: Path, settings: Settings) -> 
         path = folder / "project.json"
         path.write_bytes(Project(generation=generation).to_json())
         states, _ = shown(settings, CELLS[:1])
-    text = re.sub(r"<[^>]+>", "", states[-1].cards[0])
-    assert re.search(r"Judge: [1-5] of 5\. Answer [AB] says what it depends on\.", text)
+    notes = [answer["note"] for answer in states[-1].cards[0]["columns"][0]["answers"]]
+    assert len(notes) == 2
+    for note in notes:
+        assert re.fullmatch(r"Judge: [1-5] of 5\. Answer [AB] says what it depends on\.", note)
 
 
 def test_a_preview_marks_its_step_until_the_words_change(settings: Settings) -> None:
@@ -168,7 +187,7 @@ def test_hostile_words_are_harmless_in_a_card(settings: Settings) -> None:
         domain=hostile,
     )
     assert states[-1].cards
-    for html in (*states[-1].cards, states[-1].status):
+    for html in (html_of(states[-1]), states[-1].status):
         assert "<script" not in html
         assert "<img" not in html
         assert 'href="javascript' not in html
@@ -178,11 +197,11 @@ def test_stopping_early_ends_all_calls(settings: Settings) -> None:
     async def first_only() -> int:
         session = Session()
         values = open_page(settings, None, session, Visitor()).values
-        made = run(settings, None, session, Visitor(), CELLS, values)
+        made = run(settings, None, session, Visitor(), CELLS, None, values)
         async for state in made:
             if state.cards:
                 break
-        await made.aclose()  # type: ignore[attr-defined]
+        await made.aclose()
         return len([task for task in asyncio.all_tasks() if not task.done()])
 
     assert asyncio.run(first_only()) == 1
