@@ -15,7 +15,7 @@ from pipeline.curation.analysis import Analysis, Judgements, analyse
 from pipeline.curation.consensus import tally
 from pipeline.curation.grid import Grid, wanted_grid
 from pipeline.curation.history import History, read_history
-from pipeline.curation.rounds import edits
+from pipeline.curation.rounds import rewritten
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def status(store: Store) -> Status:
         if event.status == "submitted" and event.task != "instruction":
             judged.add(event.sample_id)
         people.add(event.annotator)
-    edited = frozenset((event.sample_id, event.completion_id or "") for event in edits(feedback))
+    edited = rewritten(feedback)
     history = read_history(store)
     analysis = analyse(
         read_samples(store),

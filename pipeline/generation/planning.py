@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -104,13 +104,17 @@ def plan(
     accepted. Cells that need nothing are left out.
     """
     known = Known(existing, fingerprint(seed, settings, after))
-    cells = seed.cells()
-    have = known.counts()
+    counts = spread(seed, rows, known.counts(), after)
+    return Plan(tuple((c, n) for c, n in zip(seed.cells(), counts, strict=True) if n), known)
+
+
+def spread(seed: Seed, rows: int, have: Mapping[str, int], after: Round | None = None) -> list[int]:
+    """What ``plan`` adds to each of the seed's cells if ``have`` counts, by ``cell_key``."""
+    keys = [cell_key(cell) for cell in seed.cells()]
     accepted = {
         cell_key(Cell(topic=c.topic, perspective=c.perspective)): c.accepted
         for c in (after.accepted if after else ())
     }
-    keys = [cell_key(cell) for cell in cells]
     base = [accepted.get(key, 0) for key in keys]
     fixed = fixed_rows(seed)
     wanted = {key: max(0, fixed[key] - accepted.get(key, 0)) for key in fixed}
@@ -121,7 +125,7 @@ def plan(
     counts = [max(0, wanted.get(key, 0) - have.get(key, 0)) for key in keys]
     for place, share in zip(free, shares, strict=True):
         counts[place] = share
-    return Plan(tuple((c, n) for c, n in zip(cells, counts, strict=True) if n), known)
+    return counts
 
 
 def warnings(settings: GenerationSettings) -> Iterator[str]:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Any, Final
 
 import gradio as gr
-from gradio.context import get_blocks_context
+from gradio.context import Context
 
 from pipeline.web.serve import note
 from pipeline.web.visitor import visitor
@@ -110,7 +110,7 @@ def build(page: Page) -> Wire:
             show_progress="hidden",
             api_visibility="private",
         )
-        blocks = get_blocks_context()
+        blocks = Context.root_block
         if blocks is not None:
             blocks.unload(leave)
 
