@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from pipeline.core.schema import LANGUAGES, Example, Seed
+from pipeline.core.schema import LANGUAGES, Example, Quota, Seed
 from seed_space.screen import FIELDS, LABELS
 
 Choice = Literal["mine", "theirs"]
@@ -55,6 +55,8 @@ def as_text(seed: Seed, field: str) -> str:
         return LANGUAGES.get(seed.language, seed.language)
     if field == "examples":
         return "\n\n".join(_example_text(example) for example in value)
+    if field == "quotas":
+        return "\n".join(map(_quota_text, value))
     return "\n".join(value) if isinstance(value, list) else str(value)
 
 
@@ -96,6 +98,8 @@ def _words(field: str, old: Any, new: Any) -> list[str]:  # noqa: ANN401 - any f
     if field == "examples":
         asked = [[example.question for example in version] for version in (old, new)]
         return [*_list_words(*asked), *_edited(old, new)]
+    if field == "quotas":
+        return _list_words(list(map(_quota_text, old)), list(map(_quota_text, new)))
     if field == "language":
         return [f"{LANGUAGES.get(old, old)} became {LANGUAGES.get(new, new)}."]
     return _list_words(old, new) if isinstance(new, list) else [_text_words(old, new)]
@@ -143,6 +147,10 @@ def _listed(texts: Sequence[str]) -> str:
 def _quoted(text: str) -> str:
     text = " ".join(text.split())
     return f"“{text}”" if len(text) <= _QUOTED else f"“{text[: _QUOTED - 1]}…”"
+
+
+def _quota_text(quota: Quota) -> str:
+    return f"{quota.topic} · {quota.perspective}: {quota.rows or 'off'}"
 
 
 def _example_text(example: Example) -> str:

@@ -25,6 +25,7 @@ class Session:
         generation: How the project grows samples, as last read.
         previewed: Fingerprint of the last preview that brought samples.
         usage: What each sample of that preview took, by stage of the chain.
+        instructions: The project's samples by fingerprint and cell; None until they are counted.
         language: Of the visitor's browser, one of ``pipeline.web.words.LANGUAGES``.
     """
 
@@ -34,6 +35,7 @@ class Session:
     generation: GenerationSettings = field(default_factory=GenerationSettings)
     previewed: str | None = None
     usage: tuple[Mapping[str, Usage], ...] = ()
+    instructions: Mapping[str, Mapping[str, int]] | None = None
     language: str = "en"
 
 
@@ -68,6 +70,7 @@ def open_session(store: Store, session: Session) -> None:
     session.theirs = None
     session.previewed = None
     session.usage = ()
+    session.instructions = None
 
 
 def generation_settings(store: Store) -> GenerationSettings:

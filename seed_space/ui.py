@@ -20,6 +20,7 @@ from seed_space.session import Session
 from seed_space.tabs import (
     STEPS,
     Wire,
+    coverage,
     domain,
     examples,
     expert,
@@ -79,6 +80,7 @@ def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]
                         lists.build_perspectives,
                         examples.build,
                         preview.build,
+                        coverage.build,
                         publish.build,
                     )
                 ]

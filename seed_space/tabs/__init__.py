@@ -35,6 +35,7 @@ STEPS: Final = (
     Step("perspectives", "Perspectives"),
     Step("examples", "Examples"),
     Step("preview", "Preview"),
+    Step("coverage", "Coverage"),
     Step("publish", "Publish"),
 )
 NAME_OF: Final = {step.key: step.name for step in STEPS}
