@@ -17,11 +17,9 @@ def fixed_rows(seed: Seed) -> dict[str, int]:
 
     Those that name no cell of the seed are left out.
     """
-    if not seed.quotas:
-        return {}
-    known = {cell_key(cell) for cell in seed.cells()}
+    lost = {cell_key(quota) for quota in strays(seed)}
     asked = {cell_key(quota): quota.rows for quota in seed.quotas}
-    return {key: rows for key, rows in asked.items() if key in known}
+    return {key: rows for key, rows in asked.items() if key not in lost}
 
 
 def wanted_rows(seed: Seed, rows: int) -> dict[str, int]:
@@ -41,6 +39,12 @@ def wanted_rows(seed: Seed, rows: int) -> dict[str, int]:
 
 def strays(seed: Seed) -> Iterator[Quota]:
     """Quotas that count for nothing, because the seed has no such cell."""
-    if seed.quotas:
-        known = {cell_key(cell) for cell in seed.cells()}
-        yield from (quota for quota in seed.quotas if cell_key(quota) not in known)
+    # There may be 100 000 cells, and this is asked with every word that somebody types.
+    topics = set(map(normalized, seed.topics)) - {""} if seed.quotas else set()
+    perspectives = set(map(normalized, seed.perspectives)) - {""} if seed.quotas else set()
+    for quota in seed.quotas:
+        if (
+            normalized(quota.topic) not in topics
+            or normalized(quota.perspective) not in perspectives
+        ):
+            yield quota

@@ -135,6 +135,7 @@ class Chain:
         self.instructions_per_call = settings.instructions_per_call
         self.writer = settings.for_instructions().model
         self.width = settings.concurrency
+        self.watched = shared.watched
         self._job = job
         self._settings = settings
         self._access = access

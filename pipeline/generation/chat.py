@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 import httpx2
 
@@ -90,12 +90,21 @@ class Patience:
         first_wait: Before the first retry; doubled each time, and jittered.
         longest_wait: What no wait of our own choice exceeds.
         longest_asked: The longest ``Retry-After`` that is waited for; a longer one is a failure.
+        retries: The most there are of one call, whatever went wrong.
+        shared: Whether other calls wait too where one was asked to wait for longer than that.
     """
 
     timeout: float = 120.0
     first_wait: float = 0.5
     longest_wait: float = 30.0
     longest_asked: float = 900.0
+    retries: int = _AWAY
+    shared: bool = True
+
+    @classmethod
+    def of_somebody_who_watches(cls, timeout: float, first_wait: float) -> Self:
+        """Enough for a hiccup; what takes longer is told."""
+        return cls(timeout, first_wait, longest_asked=10.0, retries=2, shared=False)
 
     def wait(self, attempt: int) -> float:
         """Seconds before retry number ``attempt``, counted from 0."""
@@ -149,7 +158,8 @@ class ChatClient:
                     return await self._attempt(body, bill, tokens)
             except CallFailed as error:
                 away = error.kind == "unreachable" and self._answered
-                if attempt >= (_AWAY if away else _RETRIES.get(error.kind, 0)):
+                retries = _AWAY if away else _RETRIES.get(error.kind, 0)
+                if attempt >= min(retries, self._patience.retries):
                     raise
                 asked = error.retry_after or 0.0
                 if asked > self._patience.longest_asked:
@@ -170,8 +180,11 @@ class ChatClient:
             bill.lost = error.kind in ("timeout", "dropped", "malformed")
             if error.kind == "rate limited":
                 self._lane.refused()
-            if error.retry_after is not None:
-                self._lane.hold(min(error.retry_after, self._patience.longest_asked))
+            asked = error.retry_after
+            if asked is not None and (
+                self._patience.shared or asked <= self._patience.longest_asked
+            ):
+                self._lane.hold(min(asked, self._patience.longest_asked))
             raise
         self._answered = True
         bill.pay(reply.tokens_in, reply.tokens_out, reply.seconds)

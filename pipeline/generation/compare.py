@@ -54,7 +54,7 @@ async def compare(
             "Sides cannot be compared while instructions are rewritten.",
             "Set evolve_instructions to 0.",
         )
-    shared = Shared(Traffic(jobs[0].settings.concurrency), Ledger())
+    shared = Shared(Traffic(jobs[0].settings.concurrency), Ledger(), watched=True)
     chains = [Chain(job, access, shared) for job in jobs]
     known = frozenset(map(normalized, asked_by_experts(jobs[0].seed)))
     cells = list(cells)

@@ -35,6 +35,8 @@ _FRUITLESS: Final = 3
 """Answers in a row that may bring no new instruction before a cell is given up."""
 _FAILED: Final = 8
 """Calls in a row that may fail before a cell is given up: enough to sit out a short outage."""
+_FAILED_WATCHED: Final = 1
+"""The same while somebody waits at a screen."""
 _LEAST_AHEAD, _MOST_AHEAD = 4, 32
 """Calls of a cell for instructions that are made side by side, at its start and later on."""
 _LINED_UP: Final = 64
@@ -169,7 +171,7 @@ def preview(
     Raises:
         As ``grow`` does.
     """
-    shared = Shared(Traffic(settings.concurrency), ledger or Ledger())
+    shared = Shared(Traffic(settings.concurrency), ledger or Ledger(), watched=True)
     quotas = [CellQuota(cell, 1) for cell in cells]
     return grow(Job(seed, settings, PREVIEW), quotas, access, shared)
 
@@ -335,7 +337,7 @@ class _CellGrowth:
             for useless in self._fruitless:  # another run may have more luck
                 self._run.chain.forget_written(cell, *useless)
             return trouble
-        if self._failed >= _FAILED:
+        if self._failed >= (_FAILED_WATCHED if self._run.chain.watched else _FAILED):
             return trouble
         if not new and not made:
             await self._run.emit(trouble)
