@@ -278,7 +278,8 @@ def show_status(name: str, state: Status) -> None:
         several = "document" if state.documents == 1 else "documents"
         say(f"{state.documents} {several}, {state.resting} samples rest on a passage of one")
     if state.coverage.topics:
-        say("", "Samples in each cell, and how many of them are judged:")
+        of = " of those wanted" if state.uneven else ""
+        say("", f"Samples in each cell{of}, and how many of them are judged:")
         _out.print(_coverage(state))
     for task, count in state.judgements.items():
         say(f"{task}: {count}")
@@ -306,9 +307,12 @@ def _coverage(state: Status) -> Table:
     table.add_column("topic", overflow="fold")
     for view in state.coverage.perspectives:
         table.add_column(Text(view), justify="right", overflow="fold")
-    rows = zip(state.coverage.topics, state.coverage.counts, state.judged.counts, strict=True)
-    for topic, totals, judged in rows:
-        cells = (f"{count} ({known})" for count, known in zip(totals, judged, strict=True))
+    grids = (state.coverage.counts, state.judged.counts, state.aim.counts)
+    for topic, *figures in zip(state.coverage.topics, *grids, strict=True):
+        cells = (
+            f"{count}/{aim} ({known})" if state.uneven else f"{count} ({known})"
+            for count, known, aim in zip(*figures, strict=True)
+        )
         table.add_row(Text(topic), *cells)
     return table
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Literal
 
-from pipeline.core.schema import Example, Seed
+from pipeline.core.schema import Example, Quota, Seed
 from pipeline.web.words import Say
 from seed_space.screen import FIELDS, OWN_NAMES, name_of
 from seed_space.words import say
@@ -59,6 +59,8 @@ def as_text(seed: Seed, field: str, language: str = "en") -> str:
         return OWN_NAMES.get(seed.language, seed.language)
     if field == "examples":
         return "\n\n".join(_example_text(partial(say, language), example) for example in value)
+    if field == "quotas":
+        return "\n".join(_quota_text(partial(say, language), quota) for quota in value)
     return "\n".join(value) if isinstance(value, list) else str(value)
 
 
@@ -102,6 +104,9 @@ def _words(tell: Say, field: str, old: Any, new: Any) -> list[str]:  # noqa: ANN
     if field == "examples":
         asked = [[example.question for example in version] for version in (old, new)]
         return [*_list_words(tell, *asked), *_edited(tell, old, new)]
+    if field == "quotas":
+        shown = [[_quota_text(tell, quota) for quota in version] for version in (old, new)]
+        return _list_words(tell, *shown)
     if field == "language":
         return [tell("changes.became", old=OWN_NAMES.get(old, old), new=OWN_NAMES.get(new, new))]
     return _list_words(tell, old, new) if isinstance(new, list) else [_text_words(tell, old, new)]
@@ -153,6 +158,11 @@ def _quoted(tell: Say, text: str) -> str:
 def _short(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= _QUOTED else f"{text[: _QUOTED - 1]}…"
+
+
+def _quota_text(tell: Say, quota: Quota) -> str:
+    rows = quota.rows or tell("changes.off")
+    return f"{quota.topic} · {quota.perspective}: {rows}"
 
 
 def _example_text(tell: Say, example: Example) -> str:

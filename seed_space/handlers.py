@@ -119,6 +119,9 @@ def look_over(session: Session, values: Sequence[object]) -> View:
     changes = compare(session.saved.seed, reading.seed, language) if reading.seed else None
     count = len(session.documents)
     marks["documents"] = {"mark": "done" if count else "open", "count": count or None}
+    cells = reading.seed is not None and bool(reading.seed.topics and reading.seed.perspectives)
+    stray = bool(by_step.get("coverage"))
+    marks["coverage"] = {"mark": "warn" if stray else "done" if cells else "open"}
     marks["preview"] = {"mark": "done" if mark and mark == session.previewed else "open"}
     marks["publish"] = {"mark": _publish_mark(session, reading.problems, changes != [])}
     notes = {
@@ -313,7 +316,9 @@ def _message(old: Seed, new: Seed) -> str:
 
 
 def _mark(step: str, screen: Mapping[str, object], found: Sequence[Problem]) -> dict[str, object]:
-    main = {"domain": "domain", "expert": "domain_expert_prompt"}.get(step, step)
+    main = {"domain": "domain", "expert": "domain_expert_prompt", "coverage": "quotas"}.get(
+        step, step
+    )
     value = screen[main]
     entries = [row for row in value if row] if isinstance(value, list) else None
     empty = not entries if entries is not None else not str(value or "").strip()
@@ -346,6 +351,16 @@ def _rows(chosen: object) -> list[dict[str, str]]:
 
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(row, str) for row in value)
+
+
+def _is_quotas(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(item, dict)
+        and isinstance(item.get("topic"), str)
+        and isinstance(item.get("perspective"), str)
+        and isinstance(item.get("rows"), int)
+        for item in value
+    )
 
 
 def _is_examples(value: object) -> bool:

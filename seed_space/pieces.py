@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import html
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from pipeline.core.checks import Level, Problem
 from pipeline.core.errors import SeedbedError
 from pipeline.core.schema import (
     STAND_INS,
-    Cell,
-    Completion,
     GenerationSettings,
     ModelChoice,
-    Sample,
-    Seed,
 )
 from pipeline.core.settings import Settings
-from pipeline.generation.chain import Failure
-from pipeline.generation.grounding import Grounds, Passage
-from pipeline.generation.known import Origin
-from pipeline.generation.prompting import Messages, Prompts
-from pipeline.web.markup import to_html
+from pipeline.generation.grounding import Passage
 from seed_space.changes import Change
 from seed_space.screen import STEP_OF, told
 from seed_space.tabs import NAME_OF
@@ -120,38 +112,6 @@ def conflict(language: str, *, choose: Sequence[str] = ()) -> str:
     return f'<div class="sb-note warn" role="alert">{html.escape(text)}</div>'
 
 
-def card(
-    language: str,
-    sample: Sample,
-    seed: Seed,
-    settings: GenerationSettings,
-    grounds: Grounds | None = None,
-) -> str:
-    """A sample as the annotators will see it, with what was sent for it."""
-    writer = settings.for_instructions().model
-    answers = "".join(
-        f'<h3 class="label">Answer{_number(index, sample)} '
-        f'<span class="model">{html.escape(completion.model)}</span></h3>'
-        f'<div class="sb-prose">{to_html(completion.text)}</div>{_rating(completion)}'
-        for index, completion in enumerate(sample.completions)
-    )
-    cell = Cell(topic=sample.topic, perspective=sample.perspective)
-    prompts, origin = Prompts(seed), Origin.of(sample)
-    number = origin.ask + 1 if origin else 1
-    passage = grounds.passage_of(sample) if grounds else None
-    asked = prompts.instructions(cell, settings.instructions_per_call, [], number, passage)
-    return (
-        f'<p class="where">{html.escape(sample.topic)} · {html.escape(sample.perspective)}</p>'
-        f'<h3 class="label">Instruction <span class="model">{html.escape(writer)}</span></h3>'
-        f'<div class="sb-prose instruction">{to_html(sample.instruction)}</div>{answers}'
-        f"{source(language, passage)}"
-        "<details><summary>The exact messages that were sent</summary>"
-        f"<h4>To write the instruction</h4>{_messages(asked)}"
-        f"<h4>To answer it</h4>{_messages(prompts.answer(cell, sample.instruction, passage))}"
-        "</details>"
-    )
-
-
 def source(language: str, passage: Passage | None) -> str:
     """The passage that a sample rests on, folded; nothing if it rests on none."""
     if passage is None:
@@ -164,30 +124,7 @@ def source(language: str, passage: Passage | None) -> str:
     )
 
 
-def _rating(completion: Completion) -> str:
-    """What the judge says, if there is one."""
-    if completion.judge_rating is None:
-        return ""
-    why = html.escape(completion.judge_rationale or "")
-    return f'<p class="where">Judge: {completion.judge_rating:g} of 5. {why}</p>'
-
-
-def failed(failures: Iterable[Failure]) -> str:
-    """What did not become a sample, and why; the same reason once."""
-    where: dict[str, list[str]] = {}
-    for failure in failures:
-        name = f"{failure.cell.topic} · {failure.cell.perspective}"
-        names = where.setdefault(failure.reason, [])
-        if name not in names:
-            names.append(name)
-    return "".join(
-        f'<div class="sb-note bad" role="alert">{html.escape(reason)} '
-        f'<span class="sb-quiet">({html.escape(", ".join(names))})</span></div>'
-        for reason, names in where.items()
-    )
-
-
-def stand_in(settings: GenerationSettings, language: str = "en") -> str:
+def stand_in(settings: GenerationSettings, language: str) -> str:
     """A quiet note when no language model is configured."""
     if not any(choice.model in STAND_INS for choice in _used(settings)):
         return ""
@@ -307,18 +244,6 @@ def _say(language: str, key: str) -> str:
 def _time(at: datetime) -> str:
     """A time that the page puts into the reader's own zone and format."""
     return f'<time datetime="{at.isoformat()}">{at:%H:%M} UTC</time>'
-
-
-def _number(index: int, sample: Sample) -> str:
-    return f" {index + 1}" if len(sample.completions) > 1 else ""
-
-
-def _messages(messages: Messages) -> str:
-    return "".join(
-        f'<p class="role">{html.escape(message["role"])}</p>'
-        f'<div class="message" tabindex="0">{html.escape(message["content"])}</div>'
-        for message in messages
-    )
 
 
 def _used(settings: GenerationSettings) -> list[ModelChoice]:

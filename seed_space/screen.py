@@ -28,6 +28,7 @@ FIELDS: Final = (
     "perspectives",
     "examples",
     "rules",
+    "quotas",
 )
 """The seed's fields, in the order in which every handler gets and gives them."""
 
@@ -63,6 +64,7 @@ STEP_OF: Final = {
     "perspectives": "perspectives",
     "examples": "examples",
     "rules": "expert",
+    "quotas": "coverage",
 }
 """The step on which a field is; the seed as a whole belongs to ``publish``."""
 
@@ -131,6 +133,7 @@ def show(seed: Seed) -> list[Any]:
         list(seed.perspectives),
         [_show_example(example) for example in seed.examples],
         list(seed.rules),
+        [quota.model_dump() for quota in seed.quotas],
     ]
 
 
@@ -158,6 +161,7 @@ def read(values: Sequence[object], base: Seed) -> Reading:
                     if not _blank_example(item)
                 ],
                 "rules": [row for row in _rows(screen["rules"]) if not _blank(row)],
+                "quotas": _rows(screen["quotas"]),
             }
         )
     except ValidationError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +14,7 @@ from pipeline.core.schema import GenerationSettings, Seed
 from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Store
 from pipeline.generation.grounding import Grounds, marks_of, read_grounds
+from pipeline.generation.ledger import Usage
 from pipeline.web.visitor import Visitor, reading_store, writing_store
 
 
@@ -27,6 +29,8 @@ class Session:
         generation: How the project grows samples, as last read.
         previewed: Fingerprint of the last preview that brought samples.
         documents: Marks of the documents that samples rest on, as last read.
+        usage: What each sample of that preview took, by stage of the chain.
+        instructions: The project's samples by fingerprint and cell; None until they are counted.
         language: Of the visitor's browser, one of ``pipeline.web.words.LANGUAGES``.
     """
 
@@ -36,6 +40,8 @@ class Session:
     generation: GenerationSettings = field(default_factory=GenerationSettings)
     previewed: str | None = None
     documents: tuple[str, ...] = ()
+    usage: tuple[Mapping[str, Usage], ...] = ()
+    instructions: Mapping[str, Mapping[str, int]] | None = None
     language: str = "en"
 
 
@@ -69,6 +75,8 @@ def open_session(store: Store, session: Session) -> None:
     session.opened = True
     session.theirs = None
     session.previewed = None
+    session.usage = ()
+    session.instructions = None
 
 
 def generation_settings(store: Store) -> GenerationSettings:

@@ -21,6 +21,7 @@ from seed_space.session import Session
 from seed_space.tabs import (
     STEPS,
     Wire,
+    coverage,
     documents,
     domain,
     examples,
@@ -89,6 +90,7 @@ def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]
                         examples.build,
                         documents.build,
                         preview.build,
+                        coverage.build,
                         publish.build,
                     )
                 ]

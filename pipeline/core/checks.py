@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from pipeline.core.errors import InvalidInput
 from pipeline.core.likeness import alike
+from pipeline.core.quotas import strays
 from pipeline.core.schema import MAX_SEED_BYTES, Seed, describe, normalized
 
 
@@ -54,6 +55,9 @@ MESSAGES: Final[Mapping[str, str]] = {
     "topics_same": "Topics {first} and {second} are the same: “{text}”. Keep one of them.",
     "perspectives_same": (
         "Perspectives {first} and {second} are the same: “{text}”. Keep one of them."
+    ),
+    "stray_quotas": (
+        "A number of samples is set for what is not in your lists: {names}. It has no effect."
     ),
     "rules_same": "Rules {first} and {second} are the same: “{text}”. Keep one of them.",
     "examples_same": ("Examples {first} and {second} ask the same: “{text}”. Keep one of them."),
@@ -102,6 +106,7 @@ def check(seed: Seed) -> list[Problem]:
         *_alike("rules", seed.rules),
         *_alike("examples", [example.question for example in seed.examples]),
         *_examples(seed),
+        *_stray_quotas(seed),
         *_too_large(seed),
     ]
     return sorted(found, key=lambda problem: -problem.level)
@@ -172,6 +177,14 @@ def _examples(seed: Seed) -> Iterator[Problem]:
                 yield _problem(
                     "examples", f"{kind}_unknown", Level.ADVICE, number=number, text=_short(value)
                 )
+
+
+def _stray_quotas(seed: Seed) -> Iterator[Problem]:
+    lost = list(strays(seed))
+    if lost:
+        names = [f"{_short(one.topic)} · {_short(one.perspective)}" for one in lost[:3]]
+        more = ["…"] if len(lost) > 3 else []
+        yield _problem("quotas", "stray_quotas", Level.ADVICE, names=", ".join([*names, *more]))
 
 
 def _too_large(seed: Seed) -> Iterator[Problem]:

@@ -50,6 +50,13 @@ class Judgements:
     edited: Set[tuple[str, str]] = frozenset()
     judged: Set[str] = frozenset()
 
+    def accept(self, sample_id: str, completions: Iterable[str]) -> bool:
+        """Whether people found good, or rewrote, any of a sample's completions, given by id."""
+        verdicts = self.consensus.verdicts(sample_id)
+        return any(
+            verdicts.get(one) is True or (sample_id, one) in self.edited for one in completions
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -377,14 +384,11 @@ class _Seen:
 
     def add(self, sample: Sample) -> None:
         verdicts = self._judgements.consensus.verdicts(sample.sample_id)
-        edited = self._judgements.edited
         cell = self._cells.key(sample.topic, sample.perspective)
         self._coverage[cell] += 1
         self._judged[cell] += sample.sample_id in self._judgements.judged
-        self._accepted[cell] += any(
-            verdicts.get(completion.completion_id) is True
-            or (sample.sample_id, completion.completion_id) in edited
-            for completion in sample.completions
+        self._accepted[cell] += self._judgements.accept(
+            sample.sample_id, (completion.completion_id for completion in sample.completions)
         )
         self._runs[sample.run_id] += 1
         self._fingerprints[sample.fingerprint] += 1

@@ -62,12 +62,14 @@ class HeatCell:
         judged: How many of them people judged.
         accepted: How many of them have an accepted completion.
         heat: Samples in hundredths of the fullest cell's.
+        wanted: How many it shall have; None where every cell has an even share.
     """
 
     samples: int
     judged: int
     accepted: int
     heat: int
+    wanted: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +121,23 @@ def stars(counts: Sequence[tuple[int, int]]) -> Columns:
     return _columns(bars, f"Of {rated:,} completions {told}.")
 
 
-def heat_map(samples: Grid, judged: Grid, accepted: Grid) -> HeatMap:
-    """Coverage, the first topics and perspectives if there are many."""
+def heat_map(samples: Grid, judged: Grid, accepted: Grid, aim: Grid | None = None) -> HeatMap:
+    """Coverage, the first topics and perspectives if there are many; ``aim`` if it is uneven."""
     fullest = max((count for row in samples.counts for count in row), default=0)
-    every = zip(samples.topics, samples.counts, judged.counts, accepted.counts, strict=True)
+    nothing = [(None,) * len(row) for row in samples.counts]
+    aims: Sequence[Sequence[int | None]] = aim.counts if aim else nothing
+    grids = (samples.counts, judged.counts, accepted.counts, aims)
+    every = zip(samples.topics, *grids, strict=True)
     rows = [
         HeatRow(
             topic,
             tuple(
-                HeatCell(has, known, good, round(100 * has / fullest) if fullest else 0)
-                for has, known, good in zip(row, known_row, good_row, strict=True)
+                HeatCell(has, known, good, round(100 * has / fullest) if fullest else 0, wanted)
+                for has, known, good, wanted in zip(row, known_row, good_row, aim_row, strict=True)
             )[:_MOST_PERSPECTIVES],
             sum(row),
         )
-        for topic, row, known_row, good_row in list(every)[:_MOST_TOPICS]
+        for topic, row, known_row, good_row, aim_row in list(every)[:_MOST_TOPICS]
     ]
     return HeatMap(
         perspectives=samples.perspectives[:_MOST_PERSPECTIVES],

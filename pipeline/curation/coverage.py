@@ -10,14 +10,15 @@ from typing import Any
 from pipeline.core.documents.kept import load_documents
 from pipeline.core.feedback import BadLine
 from pipeline.core.projects import load_feedback, load_project, load_seed
+from pipeline.core.quotas import fixed_rows
 from pipeline.core.samples import read_samples
 from pipeline.core.schema import Sample
 from pipeline.core.store import Store
 from pipeline.curation.analysis import Analysis, Judgements, analyse
 from pipeline.curation.consensus import tally
-from pipeline.curation.grid import Grid
+from pipeline.curation.grid import Grid, wanted_grid
 from pipeline.curation.history import History, read_history
-from pipeline.curation.rounds import edits
+from pipeline.curation.rounds import rewritten
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,9 @@ class Status:
     """A project in figures.
 
     Attributes:
-        wanted: Rows that the settings ask for.
+        wanted: Rows that the settings and the seed's quotas ask for.
+        aim: Those of each cell, in the shape of ``coverage``.
+        uneven: Whether the seed asks for other than an even share anywhere.
         judgements: How many count now, by task and status.
         annotators: How many people gave at least one.
         preferred: Pairs that have a winner.
@@ -39,6 +42,8 @@ class Status:
 
     domain: str
     wanted: int
+    aim: Grid
+    uneven: bool
     judgements: dict[str, int]
     annotators: int
     preferred: int
@@ -84,6 +89,7 @@ class Status:
             "preferred": self.preferred,
             "coverage": self.coverage.as_json(),
             "judged": self.judged.as_json(),
+            "wanted_by_cell": self.aim.as_json(),
             "unreadable": [str(line) for line in self.bad_lines],
             **self.history.as_json(),
             "analysis": self.analysis.as_json(),
@@ -107,7 +113,7 @@ def status(store: Store) -> Status:
         if event.status == "submitted" and event.task != "instruction":
             judged.add(event.sample_id)
         people.add(event.annotator)
-    edited = frozenset((event.sample_id, event.completion_id or "") for event in edits(feedback))
+    edited = rewritten(feedback)
     history = read_history(store)
     resting = 0
 
@@ -120,9 +126,13 @@ def status(store: Store) -> Status:
     analysis = analyse(
         samples(), seed.cells(), Judgements(consensus, edited, judged), history.round_of()
     )
+    rows = load_project(store).generation.rows
+    aim = wanted_grid(seed, rows, analysis.coverage)
     return Status(
         domain=seed.domain,
-        wanted=load_project(store).generation.rows,
+        wanted=aim.total() if seed.quotas and aim.topics else rows,
+        aim=aim,
+        uneven=bool(fixed_rows(seed)),
         judgements=dict(sorted(judgements.items())),
         annotators=len(people),
         preferred=sum(

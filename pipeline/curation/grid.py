@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pipeline.core.schema import Cell, normalized
+from pipeline.core.quotas import cell_key, wanted_rows
+from pipeline.core.schema import Cell, Seed, normalized
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,16 @@ class Grid:
             topic: dict(zip(self.perspectives, row, strict=True))
             for topic, row in zip(self.topics, self.counts, strict=True)
         }
+
+
+def wanted_grid(seed: Seed, rows: int, shape: Grid) -> Grid:
+    """What each cell of ``shape`` shall have if the project shall have ``rows``; others have 0."""
+    wanted = wanted_rows(seed, rows)
+    counts = (
+        tuple(wanted.get(cell_key(Cell(topic=topic, perspective=view)), 0) for view in views)
+        for topic, views in ((topic, shape.perspectives) for topic in shape.topics)
+    )
+    return Grid(shape.topics, shape.perspectives, tuple(counts))
 
 
 class Cells:

@@ -108,7 +108,9 @@ def render(name: str, state: Status, made_at: datetime | None = None) -> str:
             history=state.history,
             made_at=(made_at or datetime.now(UTC)).astimezone(UTC),
             steps=next_steps(name, state),
-            map=charts.heat_map(found.coverage, found.judged, found.accepted),
+            map=charts.heat_map(
+                found.coverage, found.judged, found.accepted, state.aim if state.uneven else None
+            ),
             spreads=[
                 (
                     "Instructions",

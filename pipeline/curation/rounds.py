@@ -158,6 +158,11 @@ def edits(feedback: Feedback) -> Iterator[FeedbackEvent]:
     return filter(_rewrites, feedback.current())
 
 
+def rewritten(feedback: Feedback) -> frozenset[tuple[str, str]]:
+    """Sample id and completion id of every completion that an expert wrote anew."""
+    return frozenset((event.sample_id, event.completion_id or "") for event in edits(feedback))
+
+
 def _rewrites(event: FeedbackEvent) -> bool:
     rewritten = event.task == "edit" and event.status == "submitted" and not event.repeat
     return rewritten and bool((event.text or "").strip())

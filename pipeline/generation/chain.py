@@ -12,7 +12,7 @@ import random
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Self
 
 from pipeline.core.errors import InvalidInput, ModelUnavailable
 from pipeline.core.feedback import now
@@ -71,6 +71,7 @@ class Failure:
             the settings do not keep a row.
         reason: One sentence for a person.
         rows: Samples that are missing because of it; 0 when the sample exists all the same.
+        next_step: What to do about it, if that is known.
     """
 
     cell: Cell
@@ -78,6 +79,12 @@ class Failure:
     kind: str
     reason: str
     rows: int = 0
+    next_step: str = ""
+
+    @classmethod
+    def of(cls, cell: Cell, stage: Stage, error: CallFailed) -> Self:
+        """The failure that a failed call is."""
+        return cls(cell, stage, error.kind, error.problem, next_step=error.next_step)
 
     def losing(self, rows: int) -> Failure:
         """The same failure as the cause that ``rows`` samples are missing."""
@@ -131,6 +138,7 @@ class Chain:
         self.instructions_per_call = settings.instructions_per_call
         self.writer = settings.for_instructions().model
         self.width = settings.concurrency
+        self.watched = shared.watched
         self._job = job
         self._settings = settings
         self._access = access
@@ -262,7 +270,7 @@ class Chain:
             try:
                 output = await self._ask(EvolveInstruction, self._writing, "evolution", row)
             except CallFailed as error:
-                failures.append(Failure(cell, "evolution", error.kind, error.problem))
+                failures.append(Failure.of(cell, "evolution", error))
                 continue
             lineage.append(f"evolved ({way}) from:{instruction}")
             instruction = output["evolved"]
@@ -323,7 +331,7 @@ class Chain:
             try:
                 output = await self._ask(kind, model, stage, row, parameters)
             except CallFailed as error:
-                return made, [Failure(cell, stage, error.kind, error.problem)]
+                return made, [Failure.of(cell, stage, error)]
             if output["completion"] is None:
                 reason = f"{model.choice.model} thought but gave no answer; raise max_tokens."
                 return made, [Failure(cell, stage, "empty", reason)]
@@ -399,7 +407,7 @@ class Chain:
         try:
             output = await self._ask(Judge, judge, "judge", row)
         except CallFailed as error:
-            return Failure(cell, "judge", error.kind, error.problem)
+            return Failure.of(cell, "judge", error)
         return {labels[label].completion_id: r for label, r in output["ratings"].items()}
 
     async def _ask(
@@ -561,7 +569,9 @@ def _key(choice: ModelChoice) -> tuple[str, str | None]:
 
 
 def _final(error: CallFailed) -> ModelUnavailable:
-    return ModelUnavailable(error.problem, error.next_step)
+    final = ModelUnavailable(error.problem, error.next_step)
+    final.__cause__ = error  # tells the kind
+    return final
 
 
 def _repeats(completion: Completion, kept: Sequence[Completion]) -> bool:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, Literal
+from functools import cache
+from typing import Any, Final, Literal, Self
 
 import httpx2
 
@@ -30,6 +32,7 @@ Kind = Literal[
     "unreachable",
     "dropped",
     "refused",
+    "no credit",
     "not found",
     "rejected",
     "rate limited",
@@ -40,7 +43,7 @@ Kind = Literal[
     "unreadable",
 ]
 
-_HOPELESS: Final[frozenset[Kind]] = frozenset({"unreachable", "refused", "not found"})
+_HOPELESS: Final[frozenset[Kind]] = frozenset({"unreachable", "refused", "no credit", "not found"})
 _RETRIES: Final[dict[Kind, int]] = {
     "unreachable": 2,
     "dropped": 5,
@@ -87,12 +90,21 @@ class Patience:
         first_wait: Before the first retry; doubled each time, and jittered.
         longest_wait: What no wait of our own choice exceeds.
         longest_asked: The longest ``Retry-After`` that is waited for; a longer one is a failure.
+        retries: The most there are of one call, whatever went wrong.
+        shared: Whether other calls wait too where one was asked to wait for longer than that.
     """
 
     timeout: float = 120.0
     first_wait: float = 0.5
     longest_wait: float = 30.0
     longest_asked: float = 900.0
+    retries: int = _AWAY
+    shared: bool = True
+
+    @classmethod
+    def of_somebody_who_watches(cls, timeout: float, first_wait: float) -> Self:
+        """Enough for a hiccup; what takes longer is told."""
+        return cls(timeout, first_wait, longest_asked=10.0, retries=2, shared=False)
 
     def wait(self, attempt: int) -> float:
         """Seconds before retry number ``attempt``, counted from 0."""
@@ -113,7 +125,9 @@ class ChatClient:
             headers["Authorization"] = f"Bearer {endpoint.key}"
         # The lane limits the calls; a second limit here would only hide the queue.
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
-        self._http = httpx2.AsyncClient(headers=headers, limits=limits, timeout=patience.timeout)
+        self._http = httpx2.AsyncClient(
+            headers=headers, limits=limits, timeout=patience.timeout, verify=_trusted()
+        )
 
     async def ask(
         self,
@@ -144,7 +158,8 @@ class ChatClient:
                     return await self._attempt(body, bill, tokens)
             except CallFailed as error:
                 away = error.kind == "unreachable" and self._answered
-                if attempt >= (_AWAY if away else _RETRIES.get(error.kind, 0)):
+                retries = _AWAY if away else _RETRIES.get(error.kind, 0)
+                if attempt >= min(retries, self._patience.retries):
                     raise
                 asked = error.retry_after or 0.0
                 if asked > self._patience.longest_asked:
@@ -165,8 +180,11 @@ class ChatClient:
             bill.lost = error.kind in ("timeout", "dropped", "malformed")
             if error.kind == "rate limited":
                 self._lane.refused()
-            if error.retry_after is not None:
-                self._lane.hold(min(error.retry_after, self._patience.longest_asked))
+            asked = error.retry_after
+            if asked is not None and (
+                self._patience.shared or asked <= self._patience.longest_asked
+            ):
+                self._lane.hold(min(asked, self._patience.longest_asked))
             raise
         self._answered = True
         bill.pay(reply.tokens_in, reply.tokens_out, reply.seconds)
@@ -225,7 +243,13 @@ class ChatClient:
         status, end = response.status_code, self._endpoint
         told = self._told(_message(response.content))
         said = f"HTTP {status}: {told}" if told else f"HTTP {status}"
-        if status in (401, 402, 403):
+        if status == 402:
+            return CallFailed(
+                "no credit",
+                f"{end.name} wants to be paid before it answers for {end.model} ({said}).",
+                "Add credit to the account that the token belongs to, or choose another model.",
+            )
+        if status in (401, 403):
             advice = (
                 "Sign in again, or use a token that may call Inference Providers and has credit."
                 if end.through_hub
@@ -289,6 +313,12 @@ class ChatClient:
             text = text.replace(self._endpoint.key, "***")
         text = " ".join(text.split()).rstrip(".")
         return text if len(text) <= _LONGEST_TOLD else text[: _LONGEST_TOLD - 1] + "…"
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whose certificates are trusted; reading them takes longer than many a call."""
+    return httpx2.create_ssl_context()
 
 
 def _text(content: object) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import math
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,14 +23,14 @@ from pipeline.generation.access import ModelAccess
 from pipeline.generation.cache import CACHE, CallCache
 from pipeline.generation.grounding import Grounds, load_grounds
 from pipeline.generation.known import CellQuota
-from pipeline.generation.ledger import Ledger, unpriced
+from pipeline.generation.ledger import Ledger, Usage, unpriced
 from pipeline.generation.planning import Plan, plan
 from pipeline.generation.traffic import Traffic
 
 TRIED: Final = 5
 """Cells that are tried, one sample each, spread evenly over all that need samples."""
-_T90: Final = (6.314, 2.920, 2.353, 2.132)
-"""Student's t for a two-sided 90 % interval with 1 to 4 degrees of freedom."""
+_T90: Final = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812, 1.796)
+"""Student's t for a two-sided 90 % interval with 1 to 11 degrees of freedom."""
 _LEAST_SPREAD: Final = 0.1
 """Half the width of a range at least, as a share: a few samples do not know better."""
 
@@ -73,14 +73,71 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
-    """What one sample took, its share of the call for instructions included."""
+class Tried:
+    """What one sample took, its share of the call for instructions included.
+
+    Attributes:
+        calls: Answers.
+        tokens_in: Tokens of prompts.
+        tokens_out: Tokens of answers.
+        cost: Dollars, as far as prices are known.
+        seconds: All calls one after another.
+    """
 
     calls: float
     tokens_in: float
     tokens_out: float
     cost: float
     seconds: float
+
+
+def taken(stages: Mapping[str, Usage], settings: GenerationSettings, largest: int) -> Tried:
+    """What a sample took whose calls are in ``stages``.
+
+    Args:
+        stages: Of this one sample, with the whole call that wrote its instruction.
+        settings: Tell how many instructions one call writes.
+        largest: The most samples that any cell needs; a call writes no more than are needed.
+    """
+    together = max(1, min(settings.instructions_per_call, largest))
+    shares = {stage: 1 / together if stage == "instruction" else 1.0 for stage in stages}
+
+    def total(figure: str) -> float:
+        return float(sum(share * getattr(stages[stage], figure) for stage, share in shares.items()))
+
+    return Tried(
+        calls=total("calls") + total("cached"),
+        tokens_in=total("all_in"),
+        tokens_out=total("all_out"),
+        cost=total("all_cost"),
+        seconds=total("seconds"),
+    )
+
+
+def expect(tried: Sequence[Tried], settings: GenerationSettings, rows: int) -> Estimate:
+    """What ``rows`` samples would take if they are like the ``tried`` ones.
+
+    Raises:
+        ValueError: None was tried, or no rows are wanted.
+    """
+    if not tried or rows < 1:
+        raise ValueError("an estimate needs samples that were tried, and rows to expect")
+    unknown = unpriced(settings.all_models())
+    width = min(settings.concurrency, rows)
+    # The last row begins when others are done, and takes as long as a whole chain.
+    longest = max(one.seconds for one in tried)
+    time = _range([one.seconds for one in tried], rows / width)
+    return Estimate(
+        rows=rows,
+        sampled=len(tried),
+        calls=_range([one.calls for one in tried], rows),
+        tokens_in=_range([one.tokens_in for one in tried], rows),
+        tokens_out=_range([one.tokens_out for one in tried], rows),
+        cost=None if unknown else _range([one.cost for one in tried], rows),
+        seconds=Range(time.low, time.high + longest),
+        unpriced=tuple(unknown),
+        spent=0.0,
+    )
 
 
 def estimate(
@@ -145,26 +202,16 @@ async def _estimate(
         cache.close()
     ledgers = [ledger for ledger, _, _ in tries]
     unknown = unpriced(settings.all_models())
-    tried = [_shared_out(ledger, settings, planned) for ledger, made, _ in tries if made]
+    largest = max(count for _, count in planned.counts)
+    tried = [taken(ledger.stages, settings, largest) for ledger, made, _ in tries if made]
     reasons = [reason for _, _, failed in tries for reason in failed]
     spent = sum(ledger.cost or 0.0 for ledger in ledgers)
     if not tried:
         return Estimate(
             planned.rows, cost=None, spent=None if unknown else spent, failures=tuple(reasons)
         )
-    width = min(settings.concurrency, planned.rows)
-    # The last row begins when others are done, and takes as long as a whole chain.
-    longest = max(one.seconds for one in tried)
-    time = _range([one.seconds for one in tried], planned.rows / width)
-    return Estimate(
-        rows=planned.rows,
-        sampled=len(tried),
-        calls=_range([one.calls for one in tried], planned.rows),
-        tokens_in=_range([one.tokens_in for one in tried], planned.rows),
-        tokens_out=_range([one.tokens_out for one in tried], planned.rows),
-        cost=None if unknown else _range([one.cost for one in tried], planned.rows),
-        seconds=Range(time.low, time.high + longest),
-        unpriced=tuple(unknown),
+    return replace(
+        expect(tried, settings, planned.rows),
         spent=None if unknown else spent,
         failures=tuple(reasons),
     )
@@ -179,25 +226,6 @@ def _some(planned: Plan) -> list[CellQuota]:
         if int(index * step) < len(planned.counts)
     ]
     return [planned.known.quota(cell, 1) for cell, _ in chosen]
-
-
-def _shared_out(ledger: Ledger, settings: GenerationSettings, planned: Plan) -> _Tried:
-    """One sample's own calls, with its share of the calls that wrote several instructions."""
-    largest = max(count for _, count in planned.counts)
-    together = min(settings.instructions_per_call, largest)
-    shares = {stage: 1 / together if stage == "instruction" else 1.0 for stage in ledger.stages}
-
-    def total(figure: str) -> float:
-        parts = (share * getattr(ledger.stages[stage], figure) for stage, share in shares.items())
-        return float(sum(parts))
-
-    return _Tried(
-        calls=total("calls") + total("cached"),
-        tokens_in=total("all_in"),
-        tokens_out=total("all_out"),
-        cost=total("all_cost"),
-        seconds=total("seconds"),
-    )
 
 
 def _range(values: Sequence[float], times: float) -> Range:

@@ -14,16 +14,17 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from pipeline.core.errors import SeedbedError
+from pipeline.core.quotas import cell_key
 from pipeline.core.schema import Cell, GenerationSettings, Sample, Seed, normalized
 from pipeline.generation.access import ModelAccess
 from pipeline.generation.chain import Chain, Failure, Job
 from pipeline.generation.chat import CallFailed
 from pipeline.generation.grounding import Grounds
 from pipeline.generation.known import CellQuota, Origin
-from pipeline.generation.ledger import Ledger
+from pipeline.generation.ledger import Ledger, put_on_account
 from pipeline.generation.llm import Shared
 from pipeline.generation.prompting import AVOIDED, usable_examples
 from pipeline.generation.traffic import Traffic
@@ -35,6 +36,8 @@ _FRUITLESS: Final = 3
 """Answers in a row that may bring no new instruction before a cell is given up."""
 _FAILED: Final = 8
 """Calls in a row that may fail before a cell is given up: enough to sit out a short outage."""
+_FAILED_WATCHED: Final = 1
+"""The same while somebody waits at a screen."""
 _LEAST_AHEAD, _MOST_AHEAD = 4, 32
 """Calls of a cell for instructions that are made side by side, at its start and later on."""
 _LINED_UP: Final = 64
@@ -44,6 +47,7 @@ _DROPPED: Final = 4
 _TRIED_AGAIN: Final = 10_000
 """Rows kept for a second attempt at the end."""
 
+T = TypeVar("T")
 Outcome = Sample | Failure
 Emit = Callable[[Outcome], Awaitable[None]]
 Inspect = Callable[[Sample], tuple[Sample | None, tuple[str, ...]]]
@@ -109,10 +113,34 @@ async def grow(
         InvalidInput: The address of a model is not one.
     """
     chain = Chain(job, access, shared)
-    ready: asyncio.Queue[Outcome] = asyncio.Queue(maxsize=2 * job.settings.concurrency)
     quotas = list(quotas)
     rows = sum(quota.count for quota in quotas)
-    driver = asyncio.create_task(drive(chain, asked_by_experts(job.seed), quotas, rows, ready.put))
+
+    async def work(emit: Emit) -> None:
+        await drive(chain, asked_by_experts(job.seed), quotas, rows, emit)
+
+    outcomes = stream(work, 2 * job.settings.concurrency)
+    try:
+        async for outcome in outcomes:
+            yield outcome
+    finally:
+        await outcomes.aclose()  # no call may be under way when the connections are closed
+        await chain.aclose()
+
+
+async def stream(
+    work: Callable[[Callable[[T], Awaitable[None]]], Awaitable[None]], ahead: int
+) -> AsyncGenerator[T]:
+    """What ``work`` hands to the function that it is given, at most ``ahead`` of who takes it.
+
+    Closing the stream cancels the work and waits for its end; what it raises is raised here.
+    """
+    ready: asyncio.Queue[T] = asyncio.Queue(maxsize=ahead)
+
+    async def drive() -> None:
+        await work(ready.put)
+
+    driver = asyncio.create_task(drive())
     try:
         while not driver.done():
             getter = asyncio.create_task(ready.get())
@@ -128,7 +156,6 @@ async def grow(
     finally:
         driver.cancel()
         await asyncio.gather(driver, return_exceptions=True)
-        await chain.aclose()
 
 
 def preview(
@@ -137,13 +164,16 @@ def preview(
     cells: Iterable[Cell],
     access: ModelAccess,
     grounds: Grounds | None = None,
+    ledger: Ledger | None = None,
 ) -> AsyncGenerator[Outcome]:
     """One sample for each of ``cells``, made as the batch makes them and stored nowhere.
+
+    ``ledger`` is told what it takes.
 
     Raises:
         As ``grow`` does.
     """
-    shared = Shared(Traffic(settings.concurrency), Ledger())
+    shared = Shared(Traffic(settings.concurrency), ledger or Ledger(), watched=True)
     quotas = [CellQuota(cell, 1) for cell in cells]
     return grow(Job(seed, settings, PREVIEW, grounds=grounds), quotas, access, shared)
 
@@ -188,6 +218,7 @@ class _Run:
 
         A row that failed does not lack: it is tried again when all others are done.
         """
+        put_on_account(cell_key(cell))
         try:
             sample, failures = await self.chain.answer(cell, origin, instruction)
             if sample is None and not last and len(self.failed) < _TRIED_AGAIN:
@@ -244,6 +275,7 @@ class _CellGrowth:
 
     async def fill(self) -> None:
         """Grow the cell's samples, or tell why some are missing."""
+        put_on_account(cell_key(self._quota.cell))
         async with asyncio.TaskGroup() as tasks:
             beginning = tasks.create_task(self._begin_rows(tasks))
             trouble = await self._ask_for_all(tasks)
@@ -307,7 +339,7 @@ class _CellGrowth:
             for useless in self._fruitless:  # another run may have more luck
                 self._run.chain.forget_written(cell, *useless)
             return trouble
-        if self._failed >= _FAILED:
+        if self._failed >= (_FAILED_WATCHED if self._run.chain.watched else _FAILED):
             return trouble
         if not new and not made:
             await self._run.emit(trouble)
@@ -360,7 +392,7 @@ class _CellGrowth:
         try:
             return await chain.write(cell, number, avoid)
         except CallFailed as error:
-            return Failure(cell, "instruction", error.kind, error.problem)
+            return Failure.of(cell, "instruction", error)
 
 
 def _first_unknown(number: int) -> int:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipeline.core.schema import Cell, Sample, normalized
+from pipeline.core.quotas import cell_key
+from pipeline.core.schema import Cell, Sample
 
 _ASK: Final = re.compile(r"ask:(\d+)\.(\d+)\Z")
 
@@ -87,11 +88,6 @@ class Known:
     def close(self) -> None:
         """Remove the temporary file."""
         self._db.close()
-
-
-def cell_key(cell: Cell) -> str:
-    """The same for spellings of a cell that differ in case or spacing only."""
-    return f"{normalized(cell.topic)}\n{normalized(cell.perspective)}"
 
 
 def _rows(

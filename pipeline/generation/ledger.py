@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +21,7 @@ from pipeline.generation.cache import Reply
 _PER_MESSAGE: Final = 16
 """Tokens that a chat template adds to each message, at most."""
 _MILLION: Final = 1_000_000
+_on_account_of: ContextVar[str] = ContextVar("on_account_of", default="")
 
 
 @dataclass(slots=True)
@@ -104,16 +106,33 @@ class Bill:
         self.tokens_in, self.tokens_out, self.seconds = tokens_in, tokens_out, seconds
 
 
+def put_on_account(name: str) -> None:
+    """Say on whose account calls are from now on, in this task and in those that it starts."""
+    _on_account_of.set(name)
+
+
 class Ledger:
     """The account of one run; belongs to one event loop.
+
+    Args:
+        budget: Dollars that may be spent; None is no limit.
+        models: Those that are called; with a budget their prices must be known.
+        shares: Whether ``shares`` tells usage by account (see ``put_on_account``), then by stage.
 
     Raises:
         InvalidInput: There is a budget, and a model whose price is not known.
     """
 
-    def __init__(self, budget: float | None = None, models: Collection[ModelChoice] = ()) -> None:
+    def __init__(
+        self,
+        budget: float | None = None,
+        models: Collection[ModelChoice] = (),
+        *,
+        shares: bool = False,
+    ) -> None:
         self.budget = budget
         self.stages: dict[str, Usage] = {}
+        self.shares: dict[str, dict[str, Usage]] | None = {} if shares else None
         self.unpriced: set[str] = set()
         self._cost = 0.0
         self._priced = False
@@ -151,12 +170,12 @@ class Ledger:
 
     def from_cache(self, stage: str, choice: ModelChoice, reply: Reply) -> None:
         """Count an answer that was there already."""
-        usage = self.stages.setdefault(stage, Usage())
-        usage.cached += 1
-        usage.all_in += reply.tokens_in or 0
-        usage.all_out += reply.tokens_out or 0
-        usage.all_cost += _price(choice, reply.tokens_in or 0, reply.tokens_out or 0) or 0.0
-        usage.seconds += reply.seconds
+        for usage in self._usages(stage):
+            usage.cached += 1
+            usage.all_in += reply.tokens_in or 0
+            usage.all_out += reply.tokens_out or 0
+            usage.all_cost += _price(choice, reply.tokens_in or 0, reply.tokens_out or 0) or 0.0
+            usage.seconds += reply.seconds
 
     @asynccontextmanager
     async def bill(
@@ -193,24 +212,32 @@ class Ledger:
         self._reserved += amount
         self._under_way += 1
 
+    def _usages(self, stage: str) -> list[Usage]:
+        """Where an answer in ``stage`` is counted."""
+        found = [self.stages.setdefault(stage, Usage())]
+        if self.shares is not None:
+            share = self.shares.setdefault(_on_account_of.get(), {})
+            found.append(share.setdefault(stage, Usage()))
+        return found
+
     def _settle(self, stage: str, choice: ModelChoice, bill: Bill) -> None:
         if bill.answered:
             tokens_in, tokens_out = bill.tokens_in or 0, bill.tokens_out or 0
-            usage = self.stages.setdefault(stage, Usage())
-            usage.calls += 1
-            usage.tokens_in += tokens_in
-            usage.tokens_out += tokens_out
-            usage.all_in += tokens_in
-            usage.all_out += tokens_out
-            usage.seconds += bill.seconds
             counted = bill.tokens_in is not None and bill.tokens_out is not None
             price = _price(choice, tokens_in, tokens_out) if counted else None
+            for usage in self._usages(stage):
+                usage.calls += 1
+                usage.tokens_in += tokens_in
+                usage.tokens_out += tokens_out
+                usage.all_in += tokens_in
+                usage.all_out += tokens_out
+                usage.seconds += bill.seconds
+                usage.all_cost += price or 0.0
             if price is None:
                 self.unpriced.add(choice.model)
                 self._risked += bill.most
             else:
                 self._cost += price
-                usage.all_cost += price
                 self._priced = True
         elif bill.lost:
             self._risked += bill.most

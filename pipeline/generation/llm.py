@@ -37,11 +37,13 @@ class Shared:
         traffic: The calls under way.
         ledger: What they cost.
         cache: Answers that were paid for; None pays for every one.
+        watched: Somebody waits at a screen: trouble is told soon instead of being sat out.
     """
 
     traffic: Traffic
     ledger: Ledger
     cache: CallCache | None = None
+    watched: bool = False
 
 
 class ChatLLM(AsyncLLM):
@@ -150,7 +152,9 @@ class ChatLLM(AsyncLLM):
             key = self.key.get_secret_value() if self.key else None
             self._client = ChatClient(
                 Endpoint(choice.model, self.url, self.name, key, self.through_hub),
-                Patience(timeout=self.timeout, first_wait=self.first_wait),
+                Patience.of_somebody_who_watches(self.timeout, self.first_wait)
+                if self._shared.watched
+                else Patience(timeout=self.timeout, first_wait=self.first_wait),
                 self._shared.traffic.lane(
                     self.url,
                     choice.model,

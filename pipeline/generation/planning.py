@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pipeline.core.quotas import cell_key, fixed_rows
 from pipeline.core.rounds import Round
 from pipeline.core.schema import (
     STAND_INS,
@@ -18,7 +19,7 @@ from pipeline.core.schema import (
     stable_id,
 )
 from pipeline.generation import prompting
-from pipeline.generation.known import CellQuota, Known, cell_key
+from pipeline.generation.known import CellQuota, Known
 
 ASPECTS: Final = {
     "overall": ("overall",),
@@ -68,8 +69,8 @@ def fingerprint(
 
     Left out is what only decides how many rows there are or how fast they come, and what is marked
     on them: the lists of topics and perspectives (a new topic grows its own cells and no others),
-    rows, concurrency, timeout, limits, prices, quality, and the address of a server, since a model
-    may move.
+    quotas, rows, concurrency, timeout, limits, prices, quality, and the address of a server, since
+    a model may move.
 
     ``documents`` are the ``marks`` of those that samples rest on; without any nothing of them is
     digested.
@@ -92,6 +93,7 @@ def fingerprint(
             (e.question, e.answer, normalized(e.topic), normalized(e.perspective))
             for e in prompting.usable_examples(seed)
         ],
+        prompting.usable_rules(seed),
         after.model_dump(mode="json", exclude={"made_at"}) if after else None,
         *([grounded] if documents and settings.grounding else ()),
     )
@@ -107,22 +109,34 @@ def plan(
 ) -> Plan:
     """Spread ``rows`` over the seed's cells and count off what is there.
 
-    Samples of the same fingerprint count, also those of a cell that has more than its share; the
-    rest goes to the emptiest cells. In a round after votes, a cell is as full as it has samples
-    that people accepted. Cells that need nothing are left out.
+    Cells with a quota get that many. The others share what is left of ``rows``: samples of the
+    same fingerprint count, also those of a cell that has more than its share, and the rest goes to
+    the emptiest cells. In a round after votes, a cell is as full as it has samples that people
+    accepted. Cells that need nothing are left out.
     """
     known = Known(existing, fingerprint(seed, settings, after, documents))
-    cells = seed.cells()
-    have = known.counts()
+    counts = spread(seed, rows, known.counts(), after)
+    return Plan(tuple((c, n) for c, n in zip(seed.cells(), counts, strict=True) if n), known)
+
+
+def spread(seed: Seed, rows: int, have: Mapping[str, int], after: Round | None = None) -> list[int]:
+    """What ``plan`` adds to each of the seed's cells if ``have`` counts, by ``cell_key``."""
+    keys = [cell_key(cell) for cell in seed.cells()]
     accepted = {
         cell_key(Cell(topic=c.topic, perspective=c.perspective)): c.accepted
         for c in (after.accepted if after else ())
     }
-    keys = [cell_key(cell) for cell in cells]
     base = [accepted.get(key, 0) for key in keys]
-    levels = [level + have.get(key, 0) for level, key in zip(base, keys, strict=True)]
-    counts = _fill(levels, rows + sum(base))
-    return Plan(tuple((c, n) for c, n in zip(cells, counts, strict=True) if n), known)
+    fixed = fixed_rows(seed)
+    wanted = {key: max(0, fixed[key] - accepted.get(key, 0)) for key in fixed}
+    free = [place for place, key in enumerate(keys) if key not in fixed]
+    levels = [base[place] + have.get(keys[place], 0) for place in free]
+    left = max(0, rows - sum(wanted.values()))
+    shares = _fill(levels, left + sum(base[place] for place in free))
+    counts = [max(0, wanted.get(key, 0) - have.get(key, 0)) for key in keys]
+    for place, share in zip(free, shares, strict=True):
+        counts[place] = share
+    return counts
 
 
 def warnings(settings: GenerationSettings) -> Iterator[str]:

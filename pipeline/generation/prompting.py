@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, TypeAlias
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.core.rounds import Judged, Round
-from pipeline.core.schema import Cell, Example, Seed, normalized, stable_id
+from pipeline.core.schema import Cell, Example, Seed, normalized, stable_id, unique
 from pipeline.generation import grounding
 from pipeline.generation.grounding import Passage
 
@@ -181,7 +181,7 @@ class Prompts:
 class _Background:
     """What all prompts of a cell have in common."""
 
-    facts: dict[str, str]
+    facts: dict[str, Any]
     questions: list[Example]
     answers: list[Example]
     good: list[str]
@@ -202,6 +202,11 @@ def evolutions(what: Literal["instruction", "completion"]) -> list[str]:
 def usable_examples(seed: Seed) -> list[Example]:
     """The examples that have both a question and an answer."""
     return [e for e in seed.examples if e.question.strip() and e.answer.strip()]
+
+
+def usable_rules(seed: Seed) -> list[str]:
+    """The rules in one line each, without blanks and repeats."""
+    return [_oneline(rule) for rule in unique(seed.rules)]
 
 
 def relevant_examples(examples: Iterable[Example], cell: Cell, at_most: int) -> list[Example]:
@@ -259,7 +264,7 @@ def question_of(content: str) -> tuple[str, str]:
     return passage, rest.partition("\n\n")[2]
 
 
-def _facts(seed: Seed, cell: Cell) -> dict[str, str]:
+def _facts(seed: Seed, cell: Cell) -> dict[str, Any]:
     return {
         "domain": _oneline(seed.domain),
         "description": seed.description.strip(),
@@ -267,6 +272,7 @@ def _facts(seed: Seed, cell: Cell) -> dict[str, str]:
         "language": seed.language_name(),
         "topic": _oneline(cell.topic),
         "perspective": _oneline(cell.perspective),
+        "rules": usable_rules(seed),
     }
 
 

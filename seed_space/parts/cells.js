@@ -26,7 +26,7 @@ function spread() {
 
 function draw(focus) {
   list.replaceChildren(...picked.map((cell, index) => {
-    const remove = make("button", { type: "button", className: "icon", textContent: "✕", "aria-label": "Leave out sample " + (index + 1), title: "Leave out" });
+    const remove = make("button", { type: "button", className: "icon", textContent: "✕", "aria-label": word("out_n", { n: index + 1 }), title: word("out") });
     remove.addEventListener("click", () => { set(picked.filter((_, i) => i !== index)); (list.querySelectorAll(".icon")[index] ?? piece("add")).focus(); });
     return make("li", {}, select(cell, index, "topic", "topics"), select(cell, index, "perspective", "perspectives"), remove);
   }));
@@ -34,12 +34,12 @@ function draw(focus) {
   const ready = topics.length > 0 && perspectives.length > 0;
   piece("add").disabled = !ready || picked.length >= props.limit;
   piece("shuffle").disabled = !ready;
-  say(ready ? "" : "Add a topic and a perspective first; then there is something to write about.");
+  say(ready ? "" : word("nothing"));
   if (focus !== undefined) list.children[focus]?.querySelector("select").focus();
 }
 
 function select(cell, index, field, kind) {
-  const node = make("select", { "aria-label": (field === "topic" ? "Topic" : "Perspective") + " of sample " + (index + 1) },
+  const node = make("select", { "aria-label": word(field + "_n", { n: index + 1 }) },
     ...seedbed.lists[kind].map((text) => make("option", { value: text, textContent: text })));
   node.value = cell[field];
   node.addEventListener("change", () => {

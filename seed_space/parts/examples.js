@@ -122,6 +122,16 @@ document.addEventListener("click", (event) => {
   list.children[index]?.querySelector(".fold").focus();
 });
 
+// From the preview: see shared.js.
+document.addEventListener("seedbed:example", ({ detail }) => {
+  const { question, answer, topic, perspective } = detail;
+  const card = withId({ question, answer, topic, perspective, extra: "{}" });
+  if (!cards.add([card], cards.items.length)) return;
+  detail.undo = () => {
+    const index = cards.items.findIndex((one) => one.id === card.id);
+    if (index >= 0) cards.remove(index);
+  };
+});
 function fromServer() {
   cards.reset((plain(props.value) ?? []).map(withId));
 }

@@ -150,6 +150,14 @@ function pasted(event, input, index) {
 
 const rows = orderedList({ limit: props.limit, draw, changed, say });
 draggable(list, (from, to) => rows.move(from, to, { index: to }, word("moved", { n: to + 1, all: rows.items.length })));
+// From the preview: see shared.js.
+if (props.kind === "rules") document.addEventListener("seedbed:rule", ({ detail }) => {
+  if (!rows.add([detail.text], rows.items.length)) return;
+  detail.undo = () => {
+    const index = rows.items.lastIndexOf(detail.text);
+    if (index >= 0) rows.remove(index);
+  };
+});
 function fromServer() {
   waiting = "";
   rows.reset(plain(props.value) ?? []);

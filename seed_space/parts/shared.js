@@ -12,6 +12,9 @@
 //   seedbed:undo     somebody asked to undo the newest change
 //   seedbed:undoable the newest change is another one; seedbed.undoable names its fields
 //   seedbed:put      detail has values for some fields of the seed, which are to be shown
+//   seedbed:example an answer becomes an example; detail is { question, answer, topic, perspective },
+//                   and gets `undo` from whoever keeps it
+//   seedbed:rule    detail.text becomes a rule; detail gets `undo` from whoever keeps it
 
 const seedbed = (window.seedbed ??= { lists: { topics: [], perspectives: [] } });
 const piece = (name) => element.querySelector('[data-part="' + name + '"]');

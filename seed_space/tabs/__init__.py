@@ -39,6 +39,7 @@ STEPS: Final = (
     Step("examples", "steps.examples"),
     Step("documents", "steps.documents"),
     Step("preview", "steps.preview"),
+    Step("coverage", "steps.coverage"),
     Step("publish", "steps.publish"),
 )
 NAME_OF: Final = {step.key: step.name for step in STEPS}

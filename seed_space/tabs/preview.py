@@ -2,97 +2,84 @@
 
 from __future__ import annotations
 
-import asyncio
-import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any, Final
 
 import gradio as gr
-from pydantic import TypeAdapter, ValidationError
+from gradio.context import Context
 
-from pipeline.core.errors import InvalidInput, SeedbedError
-from pipeline.core.schema import Cell, GenerationSettings, Sample, normalized
-from pipeline.core.settings import Settings
-from pipeline.core.store import Store
-from pipeline.generation.access import ModelAccess
-from pipeline.generation.chain import Failure
-from pipeline.generation.flow import preview
-from pipeline.generation.grounding import Grounds
-from pipeline.generation.planning import fingerprint
-from pipeline.web.serve import error_note, note
-from pipeline.web.visitor import Visitor, visitor
-from seed_space import handlers, pieces
+from pipeline.web.serve import note
+from pipeline.web.visitor import visitor
+from seed_space import handlers
+from seed_space.background import Background
 from seed_space.page import Page
 from seed_space.parts import part
-from seed_space.paying import access_for
-from seed_space.screen import read
-from seed_space.session import Session, generation_settings, grounds_of, open_for
+from seed_space.session import Session
 from seed_space.tabs import Wire, panel
+from seed_space.trying import AT_MOST, run
+from seed_space.words import label, say
 
 SPREAD: Final = 3
-AT_MOST: Final = 12
-_CELLS: Final = TypeAdapter(list[Cell])
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """The step while samples come.
-
-    Attributes:
-        run: Changes with each preview.
-        cards: A sample each, as safe HTML, in the order in which they came.
-        status: How far it is, and what failed, as HTML.
-        running: Whether more may come.
-    """
-
-    run: str
-    cards: tuple[str, ...]
-    status: str
-    running: bool
+AT_ONCE: Final = 40
+"""Previews of all visitors together; more wait in line."""
 
 
 def build(page: Page) -> Wire:
     """Lay out the step; what is returned wires it, once all fields are there."""
     with panel("preview", "preview.title", "preview.lead"):
         cells = part("cells", [], elem_id="preview-cells", spread=SPREAD, limit=AT_MOST)
+        against = part("against", {}, elem_id="preview-against")
         with gr.Row(elem_classes="sb-actions"):
-            make = gr.Button("Write samples", variant="primary", elem_id="preview-make")
-            stop = gr.Button("Stop", interactive=False, elem_id="preview-stop")
+            make = gr.Button(label("samples.write"), variant="primary", elem_id="preview-make")
+            stop = gr.Button(label("samples.stop"), interactive=False, elem_id="preview-stop")
         status = gr.HTML("", elem_id="preview-status")
-        cards = part("cards", None, elem_id="preview-cards")
-        with gr.Accordion("Engineer settings", open=False, elem_id="preview-engineer"):
+        shown = part("cards", None, elem_id="preview-cards")
+        with gr.Accordion(label("samples.engineer"), open=False, elem_id="preview-engineer"):
             page.engineer = gr.HTML("", elem_classes="sb-engineer")
+    background = Background()
 
     async def write(
         session: Session,
+        request: gr.Request,
         profile: gr.OAuthProfile | None,
         token: gr.OAuthToken | None,
         chosen: object,
+        compared: object,
         *values: object,
     ) -> AsyncIterator[list[Any]]:
         who = visitor(page.settings, profile, token)
-        async for shown in run(page.settings, page.store, session, who, chosen, values):
-            yield [
-                {"run": shown.run, "cards": list(shown.cards)},
-                shown.status,
-                gr.update(interactive=not shown.running),
-                gr.update(interactive=shown.running),
-            ]
+        states = background.stream(
+            request.session_hash or "",
+            lambda: run(page.settings, page.store, session, who, chosen, compared, values),
+        )
+        async with aclosing(states) as all_states:
+            async for state in all_states:
+                yield [
+                    {"run": state.run, "sides": list(state.sides), "cards": list(state.cards)},
+                    state.status,
+                    gr.update(interactive=not state.running),
+                    gr.update(interactive=state.running),
+                ]
+
+    async def leave(request: gr.Request) -> None:
+        background.hang_up(request.session_hash or "")
 
     def look_over(session: Session, *values: object) -> list[Any]:
         return page.view_values(handlers.look_over(session, values))
 
-    def end() -> list[Any]:
-        return [stopped(), gr.update(interactive=True), gr.update(interactive=False)]
+    def end(session: Session) -> list[Any]:
+        return [stopped(session), gr.update(interactive=True), gr.update(interactive=False)]
+
+    def offer(session: Session) -> dict[str, Any]:
+        return offered(session)
 
     def wire() -> None:
         writing = make.click(
             write,
-            inputs=[page.session, cells, *page.screen],
-            outputs=[cards, status, make, stop],
-            concurrency_limit=20,
+            inputs=[page.session, cells, against, *page.screen],
+            outputs=[shown, status, make, stop],
+            concurrency_limit=AT_ONCE,
             show_progress="hidden",
             api_visibility="private",
         )
@@ -105,105 +92,37 @@ def build(page: Page) -> Wire:
         )
         stop.click(
             end,
+            inputs=[page.session],
             outputs=[status, make, stop],
             cancels=[writing],
             show_progress="hidden",
             api_visibility="private",
         )
+        page.keeper.change(
+            offer,
+            inputs=[page.session],
+            outputs=[against],
+            show_progress="hidden",
+            api_visibility="private",
+        )
+        blocks = Context.root_block
+        if blocks is not None:
+            blocks.unload(leave)
 
     return wire
 
 
-async def run(
-    settings: Settings,
-    store: Store | None,
-    session: Session,
-    who: Visitor,
-    chosen: object,
-    values: Sequence[object],
-) -> AsyncIterator[Shown]:
-    """Make one sample for each chosen cell; each is shown as soon as it is there.
-
-    Closing the iterator stops all calls.
-    """
-    name = uuid.uuid4().hex
-    cards: list[str] = []
-    failures: list[Failure] = []
-    try:
-        seed = read(values, session.saved.seed).require(session.language)
-        cells = _read_cells(chosen, seed.cells())
-        generation, access, grounds = await asyncio.to_thread(
-            _prepare, settings, store, who, len(cells)
-        )
-        yield Shown(name, (), _progress(0, len(cells)), True)
-        async with aclosing(preview(seed, generation, cells, access, grounds)) as outcomes:
-            async for outcome in outcomes:
-                if isinstance(outcome, Sample):
-                    cards.append(pieces.card(session.language, outcome, seed, generation, grounds))
-                else:
-                    failures.append(outcome)
-                status = _progress(len(cards), len(cells)) + pieces.failed(failures)
-                yield Shown(name, tuple(cards), status, True)
-    except SeedbedError as error:
-        others = [failure for failure in failures if failure.reason != error.problem]
-        yield Shown(name, tuple(cards), error_note(error) + pieces.failed(others), False)
-        return
-    session.documents = grounds.marks if grounds else ()
-    mark = fingerprint(seed, generation, documents=session.documents)
-    session.generation = generation
-    if cards:
-        session.previewed = mark
-    done = _done(len(cards), len(cells), mark) + pieces.failed(failures)
-    yield Shown(name, tuple(cards), done + pieces.stand_in(generation), False)
+def offered(session: Session) -> dict[str, Any]:
+    """What can be compared: the project's models, and the expert as last saved."""
+    return {
+        "models": [
+            {"model": choice.model, "base_url": choice.base_url or ""}
+            for choice in session.generation.models
+        ],
+        "saved": session.saved.seed.domain_expert_prompt,
+    }
 
 
-def stopped() -> str:
+def stopped(session: Session) -> str:
     """What is said when a person stops it."""
-    return note("", "Stopped. What had come stays below.")
-
-
-def _prepare(
-    settings: Settings, store: Store | None, who: Visitor, samples: int
-) -> tuple[GenerationSettings, ModelAccess, Grounds | None]:
-    """The project's settings and documents as they are now, and whose credentials may be used."""
-    project = store or open_for(settings, who)
-    generation = generation_settings(project)
-    access = access_for(settings, who, generation, samples=samples)
-    return generation, access, grounds_of(project, generation)
-
-
-def _read_cells(chosen: object, known: Sequence[Cell]) -> list[Cell]:
-    try:
-        cells = _CELLS.validate_python(chosen)
-    except ValidationError as error:
-        raise InvalidInput(
-            "The choice of samples did not arrive.", "Reload the page; a draft is kept."
-        ) from error
-    there = {(normalized(cell.topic), normalized(cell.perspective)): cell for cell in known}
-    keys = [(normalized(cell.topic), normalized(cell.perspective)) for cell in cells]
-    found = [there[key] for key in dict.fromkeys(keys) if key in there]
-    if not found:
-        raise InvalidInput(
-            "There is nothing to write about yet.",
-            "Add at least one topic and one perspective, then choose what to preview.",
-        )
-    if len(found) > AT_MOST:
-        raise InvalidInput(
-            f"{len(found)} samples are too many for a preview.", f"Choose at most {AT_MOST}."
-        )
-    return found
-
-
-def _progress(done: int, wanted: int) -> str:
-    return (
-        f'<div class="sb-progress" role="status"><progress max="{wanted}" value="{done}" '
-        f'aria-label="Samples"></progress><span>{done} of {wanted}</span></div>'
-    )
-
-
-def _done(done: int, wanted: int, mark: str) -> str:
-    count = f"{done} of {wanted} samples" if done < wanted else f"All {done} samples are here"
-    count = "The sample is here" if done == wanted == 1 else count
-    if done < wanted:
-        count += "; press “Write samples” to try again"
-    return f'<p class="sb-quiet" role="status">{count}. Fingerprint <code>{mark}</code></p>'
+    return note("", say(session.language, "samples.stopped"))

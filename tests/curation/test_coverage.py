@@ -10,15 +10,18 @@ import pytest
 
 from pipeline.core import layout
 from pipeline.core.feedback import timestamp
+from pipeline.core.projects import load_seed, save_seed
 from pipeline.core.runs import FailureCount, RunRecord, dollars, duration
 from pipeline.core.samples import to_parquet
+from pipeline.core.schema import Quota
 from pipeline.core.store_folder import FolderStore
-from pipeline.curation.coverage import status
+from pipeline.curation.coverage import Status, status
 from pipeline.curation.history import read_history
+from pipeline.curation.report import render
 from pipeline.curation.rounds import open_round
 from pipeline.terminal import show_status
 from tests.curation.test_card import work
-from tests.factories import a_run, a_sample, fill, thumb
+from tests.factories import a_run, a_sample, a_seed, fill, thumb
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -168,3 +171,33 @@ def test_status_tells_of_runs_rounds_and_flags(
     assert told["analysis"]["rounds"] == {"0": 3, "2": 1}
     assert told["rounds"][0]["good"] == 2
     assert "settings" not in told["runs"][0]
+
+
+def test_quotas_show_in_status_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = FolderStore(folder)
+    work(store)
+    state = status(store)
+    assert not state.uneven
+    assert "of those wanted" not in _said(state, capsys)
+    quotas = [
+        Quota(topic="CLAY soils", perspective="beginner", rows=0),
+        Quota(topic="Clay soils", perspective="Agronomist", rows=30),
+        Quota(topic="Gone", perspective="Beginner", rows=500),
+    ]
+    seed = a_seed().model_copy(update={"quotas": quotas})
+    save_seed(store, seed, expect=load_seed(store).etag, message="quotas")
+    state = status(store)
+    assert state.as_json()["wanted_by_cell"] == {
+        "Clay soils": {"Agronomist": 30, "Beginner": 0},
+        "Cover crops": {"Agronomist": 9, "Beginner": 9},
+    }
+    assert state.wanted == 48
+    assert "3/30 (2)" in _said(state, capsys)
+    page = render("farming", state)
+    assert "<span>of 30</span>" in page
+    assert "<span>switched off</span>" in page
+
+
+def _said(state: Status, capsys: pytest.CaptureFixture[str]) -> str:
+    show_status("farming", state)
+    return capsys.readouterr().out

@@ -192,7 +192,7 @@ def test_what_may_pass_is_tried_again(server: LlmServer, fault: Fault) -> None:
     [
         (Fault(status=400), "rejected", 1),
         (Fault(status=401), "refused", 1),
-        (Fault(status=402), "refused", 1),
+        (Fault(status=402), "no credit", 1),
         (Fault(status=403), "refused", 1),
         (Fault(status=404), "not found", 1),
         (Fault(status=422), "rejected", 1),

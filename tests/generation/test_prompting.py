@@ -150,3 +150,28 @@ def test_the_demo_has_an_example_for_each_topic() -> None:
     topics = {example.topic for example in prompting.usable_examples(seed)}
     assert topics == set(seed.topics)
     assert len(seed.cells()) >= 24
+
+
+def test_rules_are_told_to_whoever_answers_and_whoever_judges_and_to_nobody_else() -> None:
+    rules = ["Never give doses\nfrom memory.", "  ", "Name {{ the }} crop."]
+    plain, ruled = (
+        prompting.Prompts(a_seed().model_copy(update={"rules": some})) for some in ([], rules)
+    )
+
+    def told(prompts: prompting.Prompts) -> list[prompting.Messages]:
+        return [
+            prompts.answer(CELL, "When?"),
+            prompts.evolved_answer(CELL, "When?", "Now.", evolutions("completion")[0]),
+            prompts.judgement(CELL, "When?", [("A", "Now.")], "overall"),
+        ]
+
+    for before, after in zip(told(plain), told(ruled), strict=True):
+        assert before[1:] == after[1:]
+        system = after[0]["content"]
+        assert "\n- Never give doses from memory.\n- Name {{ the }} crop." in system
+        added = [
+            line for line in system.split("\n") if line not in before[0]["content"].split("\n")
+        ]
+        assert len(added) == 3
+        assert "\n\n\n" not in system
+    assert plain.instructions(CELL, 3, [], 1) == ruled.instructions(CELL, 3, [], 1)

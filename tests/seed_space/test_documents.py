@@ -19,10 +19,11 @@ from pipeline.generation.grounding import load_grounds
 from pipeline.generation.planning import fingerprint
 from pipeline.web.visitor import Visitor
 from seed_space import documents
+from seed_space.cards import Card
 from seed_space.documents import PAGE
 from seed_space.handlers import look_over, open_page, read_documents
 from seed_space.session import Session, grounds_of
-from seed_space.tabs.preview import run
+from seed_space.trying import run
 from tests.documents import COVER_CROPS, a_pdf
 from tests.factories import a_seed
 from tests.hub_server import HubServer
@@ -172,15 +173,15 @@ def test_the_preview_rests_on_the_documents_and_shows_the_passage(
     values = open_page(settings, None, session, ME).values
     cell = {"topic": "Cover crops", "perspective": "Beginner"}
 
-    async def collect() -> list[str]:
-        states = [state async for state in run(settings, None, session, ME, [cell], values)]
+    async def collect() -> list[Card]:
+        states = [state async for state in run(settings, None, session, ME, [cell], None, values)]
         return list(states[-1].cards)
 
     (card,) = asyncio.run(collect())
-    assert 'class="source"' in card
-    assert html.escape(hostile) in card
-    assert "<script" not in card
-    assert "&lt;passage&gt;" in card  # among the messages that were sent
+    assert 'class="source"' in card["source_html"]
+    assert html.escape(hostile) in card["source_html"]
+    assert "<script" not in str(card)
+    assert "&lt;passage&gt;" in card["asked_html"]  # among the messages that were sent
     grounds = load_grounds(store, generation)
     assert grounds is not None
     assert session.previewed == fingerprint(a_seed(), generation, documents=grounds.marks)

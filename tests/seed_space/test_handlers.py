@@ -313,6 +313,7 @@ def test_marks_follow_what_is_written(settings: Settings) -> None:
         "examples": "done",
         "documents": "open",
         "preview": "open",
+        "coverage": "done",
         "publish": "done",
     }
     marks = look_over(session, changed(values, topics=["A", "a"], perspectives=[])).marks
