@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+_THREADS: Final = 6
 _PATIENCE: Final = 10.0
 """Seconds within which work that is cancelled has to end."""
 
@@ -72,6 +74,11 @@ class Background:
             async with asyncio.timeout(_PATIENCE):
                 await over.wait()
 
+    def start(self, first: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Begin before anybody asks for anything, with ``first``; does nothing if it began."""
+        if self._loop is None:
+            asyncio.run_coroutine_threadsafe(first(), self._running())
+
     def hang_up(self, visitor: str) -> None:
         """End all streams of somebody who left; for use on the loop where they are read."""
         for ready in self._open.get(visitor, ()):
@@ -86,6 +93,8 @@ class Background:
         with self._starting:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
+                # With a thread for each visitor, the page's own would seldom get its turn.
+                self._loop.set_default_executor(ThreadPoolExecutor(_THREADS))
                 threading.Thread(
                     target=self._loop.run_forever, name="previews", daemon=True
                 ).start()

@@ -19,6 +19,7 @@ from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.generation.access import ModelAccess
 from pipeline.generation.chain import Failure, Job
+from pipeline.generation.chat import trusted
 from pipeline.generation.compare import compare
 from pipeline.generation.flow import PREVIEW, preview
 from pipeline.generation.grounding import Grounds
@@ -124,6 +125,15 @@ async def run(
             return
         trial.failures = [one for one in trial.failures if one.reason != error.problem]
         yield trial.state(note, running=False)
+
+
+async def warm_up() -> None:
+    """Do once what makes a first preview slower than those after it; calls nobody."""
+    seed = Seed(domain="-", topics=["-"], perspectives=["-"])
+    async with aclosing(preview(seed, GenerationSettings(), seed.cells(), ModelAccess())) as made:
+        async for _ in made:
+            pass
+    await asyncio.to_thread(trusted)
 
 
 async def _preview(trial: _Trial) -> AsyncGenerator[Shown]:

@@ -126,7 +126,7 @@ class ChatClient:
         # The lane limits the calls; a second limit here would only hide the queue.
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
         self._http = httpx2.AsyncClient(
-            headers=headers, limits=limits, timeout=patience.timeout, verify=_trusted()
+            headers=headers, limits=limits, timeout=patience.timeout, verify=trusted()
         )
 
     async def ask(
@@ -316,7 +316,7 @@ class ChatClient:
 
 
 @cache
-def _trusted() -> ssl.SSLContext:
+def trusted() -> ssl.SSLContext:
     """Whose certificates are trusted; reading them takes longer than many a call."""
     return httpx2.create_ssl_context()
 

@@ -17,7 +17,7 @@ from seed_space.page import Page
 from seed_space.parts import part
 from seed_space.session import Session
 from seed_space.tabs import Wire, panel
-from seed_space.trying import AT_MOST, run
+from seed_space.trying import AT_MOST, run, warm_up
 from seed_space.words import label, say
 
 SPREAD: Final = 3
@@ -72,6 +72,7 @@ def build(page: Page) -> Wire:
         return [stopped(session), gr.update(interactive=True), gr.update(interactive=False)]
 
     def offer(session: Session) -> dict[str, Any]:
+        background.start(warm_up)
         return offered(session)
 
     def wire() -> None:

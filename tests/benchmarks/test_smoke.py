@@ -9,6 +9,8 @@ import pytest
 from tests.benchmarks import chain, faults, kill, memory, work
 from tests.benchmarks.annotating import chaos, crowd
 from tests.benchmarks.contenders import Options
+from tests.benchmarks.previewing import crowd as previewers
+from tests.benchmarks.previewing import first
 from tests.benchmarks.server import Load
 from tests.llm_server import Call
 
@@ -88,3 +90,19 @@ def test_a_little_chaos_loses_and_doubles_nothing(
     assert figures["votes_in_a_browser"] > 0
     for name in ("lost", "rejected", "doubled", "unknown_in_the_dataset", "still_kept"):
         assert figures[name] == 0, name
+
+
+def test_editing_is_timed_alone_and_beside_previews(tmp_path: Path) -> None:
+    figures = previewers.measure(tmp_path, visitors=3, edits=4, latency=0.2)
+    assert figures["errors"] == []
+    assert figures["previews"] >= 3
+    assert figures["previews_incomplete"] == 0
+    assert figures["edit_alone_ms"]["calls"] == figures["edit_beside_previews_ms"]["calls"] == 4
+
+
+@pytest.mark.browser
+def test_the_first_card_is_timed_beside_a_bare_client(tmp_path: Path) -> None:
+    figures = first.measure(tmp_path, runs=2, latency=0.2)
+    assert figures["first_card_ms"]["calls"] == 2
+    assert figures["bare_client_ms"]["p50"] >= 400
+    assert figures["first_card_ms"]["p50"] >= figures["bare_client_ms"]["p50"] - 50
