@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from pipeline.core.errors import ModelUnavailable, NotSignedIn, SeedbedError
 from pipeline.core.schema import Cell, Completion, GenerationSettings, Sample, Seed
@@ -19,11 +19,9 @@ from seed_space import pieces
 from seed_space.words import WORDS, say
 
 Card = dict[str, Any]
-"""For ``parts/cards.js``: ``key, topic, perspective, question, question_html, asked_html,
-source_html`` and ``columns``, one for each side or None while it is awaited: ``{answers: [{text, html, note}],
-prompt_html, failed_html}``."""
-
-_KNOWN: Final = "samples.why."
+"""For ``parts/cards.js``: ``key, topic, perspective, question``, HTML in ``question_html``,
+``asked_html`` and ``source_html``, and ``columns``, one for each side or None while it is awaited:
+``{answers: [{text, html, note}], prompt_html, failed_html}``."""
 
 
 def card(
@@ -117,8 +115,8 @@ def trouble(error: SeedbedError, language: str) -> str:
 
 
 def _trouble(kind: str, details: str, language: str, names: Sequence[str] = ()) -> str:
-    key = f"{_KNOWN}{kind.replace(' ', '_')}"
-    text = say(language, key if key in WORDS.texts else f"{_KNOWN}other")
+    key = f"samples.why.{kind.replace(' ', '_')}"
+    text = say(language, key if key in WORDS.texts else "samples.why.other")
     about = f'<p class="sb-quiet">{html.escape(", ".join(names))}</p>' if names else ""
     return (
         f'<div class="sb-note bad" role="alert"><p>{html.escape(text)}</p>{about}'

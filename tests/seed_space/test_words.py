@@ -15,7 +15,7 @@ from fastapi import Request
 
 from pipeline.core.checks import MESSAGES, Level, Problem, check
 from pipeline.core.errors import NotAllowed, RateLimited
-from pipeline.core.schema import Example, Seed
+from pipeline.core.schema import Example, Quota, Seed
 from pipeline.web.words import LANGUAGES, language_of, number
 from seed_space import pieces
 from seed_space.changes import compare
@@ -116,6 +116,7 @@ def a_problem_of_every_kind() -> list[Problem]:
             "perspectives": ["B", "b", "Grower", "Growers"],
             "rules": ["Name it.", "Name it.", "Give no doses", "Give no dose"],
             "examples": examples,
+            "quotas": [Quota(topic="Bees", perspective="Nobody", rows=1)],
         }
     )
     german = {
