@@ -31,12 +31,14 @@ class View:
         notes: For each step with fields, what is wrong there, as HTML.
         summary: What saving would change and what stands in the way, as HTML.
         engineer: Models, parameters and fingerprint, as HTML.
+        changed: Whether saving would write anything; true as well for what cannot be saved yet.
     """
 
     marks: dict[str, dict[str, object]]
     notes: dict[str, str]
     summary: str
     engineer: str
+    changed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def look_over(session: Session, values: Sequence[object]) -> View:
         notes=notes,
         summary=pieces.summary(changes, reading.problems, first=first),
         engineer=pieces.engineer(session.generation, mark),
+        changed=first or not session.opened or changes != [],
     )
 
 
