@@ -11,6 +11,7 @@ from pipeline.core.errors import InvalidInput
 
 CARD: Final = "README.md"
 SEED: Final = "seed_data.json"
+SEEDS: Final = "seeds"
 PROJECT: Final = "project.json"
 DOCUMENTS: Final = "documents"
 SAMPLES: Final = "samples"
@@ -28,6 +29,11 @@ ExportFormat = Literal["sft", "preference", "kto", "feedback"]
 TRAINING_FORMATS: Final[tuple[ExportFormat, ...]] = ("sft", "preference", "kto")
 
 _UNSAFE = re.compile(r"[^a-zA-Z0-9._-]+")
+
+
+def seed_version(name: str) -> str:
+    """The saved version of the seed that is called ``name``; see ``pipeline.core.versions``."""
+    return f"{SEEDS}/{name}.json"
 
 
 def sample_shard(run_id: str, index: int) -> str:
@@ -67,7 +73,7 @@ def belongs(path: str) -> bool:
     top, _, rest = path.partition("/")
     if not rest:
         return top in (CARD, SEED, PROJECT, CONTROLS)  # invitations are to one project only
-    return top in (DOCUMENTS, SAMPLES, FEEDBACK, RUNS, ROUNDS, DATA)
+    return top in (SEEDS, DOCUMENTS, SAMPLES, FEEDBACK, RUNS, ROUNDS, DATA)
 
 
 def safe_name(text: str) -> str:
