@@ -10,6 +10,7 @@ from pipeline.core.schema import GenerationSettings, Seed
 from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Store
 from pipeline.web.visitor import Visitor, reading_store, writing_store
+from seed_space.versions import Access, Past
 
 
 @dataclass(slots=True)
@@ -23,6 +24,8 @@ class Session:
         generation: How the project grows samples, as last read.
         previewed: Fingerprint of the last preview that brought samples.
         language: Of the visitor's browser, one of ``pipeline.web.words.LANGUAGES``.
+        may: Whether the visitor may save, as far as it is known.
+        past: What was looked at of the history, and what was restored.
     """
 
     opened: bool = False
@@ -31,6 +34,8 @@ class Session:
     generation: GenerationSettings = field(default_factory=GenerationSettings)
     previewed: str | None = None
     language: str = "en"
+    may: Access = "untold"
+    past: Past = field(default_factory=Past)
 
 
 def open_for(settings: Settings, who: Visitor) -> Store:
@@ -63,6 +68,7 @@ def open_session(store: Store, session: Session) -> None:
     session.opened = True
     session.theirs = None
     session.previewed = None
+    session.past = Past()
 
 
 def generation_settings(store: Store) -> GenerationSettings:
