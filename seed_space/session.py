@@ -10,6 +10,7 @@ from pipeline.core.schema import GenerationSettings, Seed
 from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Store
 from pipeline.web.visitor import Visitor, reading_store, writing_store
+from seed_space.importing import Import
 from seed_space.versions import Access, Past
 
 
@@ -25,6 +26,7 @@ class Session:
         previewed: Fingerprint of the last preview that brought samples.
         language: Of the visitor's browser, one of ``pipeline.web.words.LANGUAGES``.
         may: Whether the visitor may save, as far as it is known.
+        bringing: What the visitor brings from elsewhere, before it is on the screen.
         past: What was looked at of the history, and what was restored.
     """
 
@@ -35,6 +37,7 @@ class Session:
     previewed: str | None = None
     language: str = "en"
     may: Access = "untold"
+    bringing: Import | None = None
     past: Past = field(default_factory=Past)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import gradio as gr
 
 from pipeline.core.schema import LANGUAGES
+from seed_space import importing_tab
 from seed_space.page import Page
-from seed_space.tabs import notes, panel
+from seed_space.tabs import Wire, notes, panel
 
 
-def build(page: Page) -> None:
-    """Lay out the step."""
+def build(page: Page) -> Wire:
+    """Lay out the step; what is returned wires it, once all fields are there."""
     with panel(
         "domain",
         "What is it about?",
@@ -44,3 +45,4 @@ def build(page: Page) -> None:
             elem_id="field-language",
         )
         page.notes["domain"] = notes("domain")
+        return importing_tab.build(page)
