@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import gradio as gr
@@ -33,6 +34,7 @@ def build(page: Page) -> Wire:
             drawn, new = _act(page, session, who, asked, values)
         except SeedbedError as error:
             drawn, new = {"error": str(error), "again": session.bringing is not None}, None
+        drawn["turn"] = uuid.uuid4().hex  # the same answer twice is drawn twice
         if new is None:
             return [drawn, *(gr.skip() for _ in (*page.screen, *page.view))]
         return [drawn, *new, *page.view_values(handlers.look_over(session, new))]

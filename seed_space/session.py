@@ -27,6 +27,7 @@ class Session:
         language: Of the visitor's browser, one of ``pipeline.web.words.LANGUAGES``.
         may: Whether the visitor may save, as far as it is known.
         bringing: What the visitor brings from elsewhere, before it is on the screen.
+        suggested: What was suggested for each list.
         past: What was looked at of the history, and what was restored.
     """
 
@@ -38,6 +39,7 @@ class Session:
     language: str = "en"
     may: Access = "untold"
     bringing: Import | None = None
+    suggested: dict[str, list[str]] = field(default_factory=dict)
     past: Past = field(default_factory=Past)
 
 

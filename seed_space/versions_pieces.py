@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,6 +90,7 @@ def shown(past: Past, **also: Any) -> dict[str, Any]:  # noqa: ANN401 - what the
         ],
         "more": past.more,
         "outside": list(past.outside),
+        "turn": uuid.uuid4().hex,  # the same answer twice is drawn twice
         **also,
     }
 

@@ -68,9 +68,9 @@ function draw() {
   if (value.fields.length) parts.push(drawAll(value.fields), drawFields(value.fields));
   else parts.push(make("p", { className: "quiet", textContent: word("sayColumns") }));
   if (value.left_out.length) parts.push(make("p", { className: "quiet", textContent: word("leftOut", { names: value.left_out.join(", ") }) }));
-  const put = button(word("onto"), "main", () => act({ do: "put", modes: chosen(value.fields), tables: told(value.tables) }));
+  const put = button(word("onto"), "onto", () => act({ do: "put", modes: chosen(value.fields), tables: told(value.tables) }));
   put.disabled = !value.fields.length;
-  parts.push(make("div", { className: "buttons" }, put, button(word("close"), "text", () => act({ do: "close" }))));
+  parts.push(make("div", { className: "ends" }, put, button(word("close"), "text", () => act({ do: "close" }))));
   preview.replaceChildren(make("div", { className: "preview" }, ...parts));
   if (active) document.getElementById(active)?.focus();
 }

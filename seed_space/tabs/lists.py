@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import gradio as gr
 
+from pipeline.generation.suggest import Kind
+from seed_space import suggesting
 from seed_space.page import Page
 from seed_space.parts import part
 from seed_space.screen import at_most
-from seed_space.tabs import notes, panel
+from seed_space.tabs import Wire, notes, panel
 
 
-def build_topics(page: Page) -> None:
+def build_topics(page: Page) -> Wire:
     """Lay out the step of the topics."""
-    _build(
+    return _build(
         page,
         "topics",
         "topic",
@@ -22,9 +24,9 @@ def build_topics(page: Page) -> None:
     )
 
 
-def build_perspectives(page: Page) -> None:
+def build_perspectives(page: Page) -> Wire:
     """Lay out the step of the perspectives."""
-    _build(
+    return _build(
         page,
         "perspectives",
         "perspective",
@@ -34,7 +36,7 @@ def build_perspectives(page: Page) -> None:
     )
 
 
-def _build(page: Page, field: str, one: str, title: str, lead: str) -> None:
+def _build(page: Page, field: Kind, one: str, title: str, lead: str) -> Wire:
     with panel(field, title, lead):
         page.fields[field] = part(
             "rows",
@@ -51,3 +53,4 @@ def _build(page: Page, field: str, one: str, title: str, lead: str) -> None:
             elem_classes="sb-hint",
         )
         page.notes[field] = notes(field)
+        return suggesting.build(page, field)
