@@ -13,8 +13,10 @@ from pipeline.core import layout, versions
 from pipeline.core.projects import load_seed, make_project, save_seed
 from pipeline.core.schema import Project, Seed
 from pipeline.core.store_folder import FolderStore
+from pipeline.core.store_hub import HubStore
 from tests.conftest import NewPage
 from tests.factories import a_seed
+from tests.hub_server import HubServer
 from tests.seed_space.test_browser import enter, go, rows, save
 from tests.spaces import RunningSpace
 
@@ -133,3 +135,19 @@ def test_a_change_from_outside_and_older_pages_are_shown(
     past.get_by_role("button", name="Show older").click()
     expect(lines).to_have_count(25)
     expect(past.get_by_role("button", name="Show older")).to_be_hidden()
+
+
+def test_who_may_only_read_is_told_before_they_try(hub: HubServer, new_page: NewPage) -> None:
+    make_project(HubStore("ana/farm", token=hub.add_user("ana"), hub=hub.url), a_seed(), Project())
+    env = {
+        **hub.client_env(hub.add_token("ana", "read")),
+        "SEEDBED_PROJECT": "ana/farm",
+    }
+    with RunningSpace("seed_space", env) as running:
+        page = new_page()
+        enter(page, running.url)
+        page.get_by_label("Name of the domain").fill("Mine")
+        go(page, "Publish")
+        expect(page.locator("#publish-access")).to_contain_text("may not write to ana/farm")
+        expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
+        expect(page.locator("#publish-history")).to_contain_text("Last saved by the owner")
