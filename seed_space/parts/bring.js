@@ -22,6 +22,7 @@ const button = (text, className, action) => {
 function send(file) {
   if (!file) return;
   if (file.size > props.limit) { say(word("tooLarge", { mb: (props.limit / 1e6).toFixed(0) }), true); return; }
+  heldBy = null;
   say(word("reading", { name: file.name }));
   preview.replaceChildren();
   const reader = new FileReader();
@@ -39,6 +40,7 @@ piece("form").addEventListener("submit", (event) => {
   event.preventDefault();
   const name = piece("name").value.trim();
   if (!name) { piece("name").focus(); return; }
+  heldBy = null;
   say(word("reading", { name }));
   preview.replaceChildren();
   act({ do: "project", name });

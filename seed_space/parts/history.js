@@ -85,6 +85,6 @@ new IntersectionObserver((seen) => {
   asked = Date.now();
   if (!props.value) piece("last").textContent = word("loading");
   trigger("expand");
-}).observe(element);
+}, { rootMargin: "100000px" }).observe(element); // anywhere on the step that is shown
 watch("value", draw);
 draw();

@@ -261,6 +261,14 @@ def test_a_sheet_that_claims_a_million_rows_is_read_as_what_it_is() -> None:
     assert time.monotonic() - started < 10
 
 
+def test_macros_and_links_are_never_looked_at() -> None:
+    data = io.BytesIO(workbook([["Topic"], ["Soil"]]))
+    with zipfile.ZipFile(data, "a") as made:
+        made.writestr("xl/vbaProject.bin", b"\xd0\xcf" + b"Sub AutoOpen" * 100)
+        made.writestr("xl/externalLinks/externalLink1.xml", b"<not xml")
+    assert took(data.getvalue()).lists == {"topics": ["Soil"]}
+
+
 def test_a_wrong_extension_does_not_matter() -> None:
     assert seed_from_file(workbook([["Topic"], ["Soil"]]), "seed.csv").topics == ["Soil"]
     assert seed_from_file(b"Topic\nSoil", "seed.xlsx").topics == ["Soil"]
