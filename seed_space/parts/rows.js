@@ -125,7 +125,7 @@ function pasted(event, input, index) {
 
 const rows = orderedList({ limit: props.limit, draw, changed, say });
 piece("undo").addEventListener("click", () => rows.undo());
-document.addEventListener("seedbed:add", ({ detail }) => { if (detail.kind === props.kind) detail.taken = rows.add(detail.texts, rows.items.length, null); });
+document.addEventListener("seedbed:add", ({ detail }) => { if (detail.kind === props.kind) rows.add([detail.text], rows.items.length); });
 draggable(list, (from, to) => rows.move(from, to, { index: to }, "Now row " + (to + 1) + "."));
 function fromServer() {
   waiting = "";

@@ -4,7 +4,7 @@
 // Events on document:
 //   seedbed:lists   the topics or perspectives changed; they are in seedbed.lists
 //   seedbed:screen  a field of the seed changed; detail holds all of them
-//   seedbed:add     somebody took a suggestion; detail is { kind, texts }, and the list sets `taken`
+//   seedbed:add     detail is { kind, text }: a text for the list of that kind
 //   seedbed:go      somebody asked for a step; detail is its name
 
 const seedbed = (window.seedbed ??= { lists: { topics: [], perspectives: [] } });

@@ -28,15 +28,16 @@ function leave(text, index) {
   items = items.filter((other) => other !== text); // it may be gone already: the list has it now
   draw(index);
 }
-// The list tells whether it took them: it may be full.
+// The list may be full; then it does not take them all.
 function give(texts) {
-  const detail = { kind: props.kind, texts };
-  tell("add", detail);
-  say(detail.taken ? word("added", { n: texts.length }) : word("full"));
-  return Boolean(detail.taken);
+  texts.forEach((text) => tell("add", { kind: props.kind, text }));
+  const there = new Set(list().map(sameKey));
+  const taken = texts.filter((text) => there.has(sameKey(text)));
+  say(taken.length === texts.length ? word("added", { n: taken.length }) : word("full"));
+  return taken.length === texts.length;
 }
 
-piece("take").addEventListener("click", () => { if (give(items)) { items = []; draw(0); } });
+piece("take").addEventListener("click", () => { give(items); draw(0); });
 piece("drop").addEventListener("click", () => { items = []; say(""); draw(0); });
 piece("ask").addEventListener("click", () => {
   asking = true;
