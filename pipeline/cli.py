@@ -39,7 +39,6 @@ from pipeline.core.projects import (
     work_folder,
 )
 from pipeline.core.schema import (
-    MAX_SEED_BYTES,
     STAND_INS,
     GenerationSettings,
     JudgeSettings,
@@ -184,7 +183,11 @@ def demo(
 def init(
     project: ProjectName,
     seed: Annotated[
-        Path | None, typer.Option(help="A seed_data.json to start from.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="A file to start from: a seed_data.json, a spreadsheet, CSV or JSON.",
+            metavar="FILE",
+        ),
     ] = None,
 ) -> None:
     """Make a project, empty or from a seed file.
@@ -622,18 +625,27 @@ def _fill_seed(store: Store, given: Seed) -> bool:
 
 
 def _read_seed(path: Path) -> Seed:
+    from pipeline.core.importing import seed_from_file  # noqa: PLC0415 - only for init
+    from pipeline.core.sheets import MOST_BYTES  # noqa: PLC0415
+
     try:
-        if path.stat().st_size > MAX_SEED_BYTES:
+        if path.stat().st_size > MOST_BYTES:
             raise InvalidInput(
-                f"{path} is {path.stat().st_size / 1e6:.1f} MB; a seed has at most "
-                f"{MAX_SEED_BYTES / 1e6:.0f} MB.",
+                f"{path} is {path.stat().st_size / 1e6:.1f} MB; at most "
+                f"{MOST_BYTES / 1e6:.0f} MB can be read.",
                 "Nothing was made; shorten it first.",
             )
-        return Seed.from_json(path.read_bytes())
+        data = path.read_bytes()
     except OSError as error:
         raise InvalidInput(
             f"{path} cannot be read: {error.strerror}.", "Check the file's name."
         ) from error
+    try:
+        return seed_from_file(data, str(path))
+    except InvalidInput as error:
+        # What a file is said to be elsewhere does not name it.
+        named = error.problem if str(path) in error.problem else f"{path}: {error.problem}"
+        raise InvalidInput(named, f"{error.next_step} Nothing was made.") from error
 
 
 @dataclass(frozen=True, slots=True)

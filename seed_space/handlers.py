@@ -14,13 +14,15 @@ from pipeline.core.projects import SavedSeed, load_seed, save_seed
 from pipeline.core.schema import Seed
 from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Store
+from pipeline.core.versions import last_saved
 from pipeline.generation.grounding import marks_of
 from pipeline.generation.planning import fingerprint
 from pipeline.web.visitor import Visitor, writing_store
-from seed_space import pieces
+from seed_space import pieces, versions_pieces
 from seed_space.changes import Choice, choices, compare, merge
 from seed_space.screen import FIELDS, STEP_OF, name_of, read, show
 from seed_space.session import Session, generation_settings, open_for, open_session
+from seed_space.versions import source_of
 from seed_space.words import Told, say
 
 _CHOICES: Final[tuple[Choice, ...]] = ("mine", "theirs")
@@ -36,6 +38,7 @@ class View:
         summary: What saving would change and what stands in the way, as HTML.
         engineer: Models, parameters and fingerprint, as HTML.
         changed: Whether saving would write anything; true as well for what cannot be saved yet.
+        may_save: Whether the visitor may save, as far as it is known.
     """
 
     marks: dict[str, dict[str, object]]
@@ -43,6 +46,7 @@ class View:
     summary: str
     engineer: str
     changed: bool
+    may_save: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,7 @@ def look_over(session: Session, values: Sequence[object]) -> View:
         summary=pieces.summary(language, changes, reading.problems, first=first),
         engineer=pieces.engineer(language, session.generation, mark),
         changed=first or not session.opened or changes != [],
+        may_save=session.may in ("untold", "writer"),
     )
 
 
@@ -231,37 +236,68 @@ def save(
             # The server restarted: what the screen started from is unknown.
             session.theirs = load_seed(store)
         if session.theirs is not None:
-            return _save_chosen(settings, store, session, values, chosen)
-        return _save_mine(settings, store, session, values)
+            return _save_chosen(_Saver(settings, store, session, who), values, chosen)
+        return _save_mine(_Saver(settings, store, session, who), values)
     except SeedbedError as error:
         return Saving(
             pieces.not_saved(session.language, error), _rows(chosen) if session.theirs else []
         )
 
 
-def _save_mine(
-    settings: Settings, store: Store, session: Session, values: Sequence[object]
-) -> Saving:
+@dataclass(frozen=True, slots=True)
+class _Saver:
+    """Who saves where."""
+
+    settings: Settings
+    store: Store
+    session: Session
+    who: Visitor
+
+    def write(self, old: Seed, new: Seed, expect: str | None) -> None:
+        """Save ``new`` over ``old``; the session follows."""
+        session = self.session
+        session.saved = save_seed(
+            self.store,
+            new,
+            expect=expect,
+            message=_message(old, new),
+            by=self.who.name or "",
+            restored_from=source_of(session.past, new),
+        )
+        session.theirs, session.opened = None, True
+        session.past.restored = session.past.aside = None
+
+    def look_at_theirs(self) -> SavedSeed:
+        """What somebody else saved meanwhile; the session remembers it."""
+        self.session.theirs = load_seed(self.store)
+        return self.session.theirs
+
+    def meanwhile(self, theirs: SavedSeed) -> str:
+        """Who saved ``theirs`` and when, as HTML."""
+        entry = last_saved(self.store, theirs.seed)
+        return versions_pieces.other_version(self.session.language, entry)
+
+
+def _save_mine(saver: _Saver, values: Sequence[object]) -> Saving:
+    session = saver.session
     seed = read(values, session.saved.seed).require(session.language)
     if session.saved.etag is not ABSENT and seed == session.saved.seed:
         return Saving(pieces.nothing_to_save(session.language), [], _ready(session, list(values)))
+    base = session.saved.seed
     try:
-        session.saved = save_seed(
-            store, seed, expect=session.saved.etag, message=_message(session.saved.seed, seed)
-        )
+        saver.write(base, seed, session.saved.etag)
     except Conflict:
-        session.theirs = load_seed(store)
-        rows = choices(session.saved.seed, seed, session.theirs.seed, session.language)
+        theirs = saver.look_at_theirs()
+        rows = choices(base, seed, theirs.seed, session.language)
         if rows:
-            return Saving(pieces.conflict(session.language), rows)
-        return _save_chosen(settings, store, session, values, [])
-    return _done(settings, session, list(values))
+            return Saving(pieces.conflict(session.language) + saver.meanwhile(theirs), rows)
+        return _save_chosen(saver, values, [])
+    return _done(saver.settings, session, list(values))
 
 
-def _save_chosen(
-    settings: Settings, store: Store, session: Session, values: Sequence[object], chosen: object
-) -> Saving:
-    theirs = session.theirs or load_seed(store)
+def _save_chosen(saver: _Saver, values: Sequence[object], chosen: object) -> Saving:
+    session = saver.session
+    theirs = session.theirs or load_seed(saver.store)
     base = session.saved.seed if session.opened else None
     mine = read(values, theirs.seed).require(session.language)
     answers = {row["field"]: row["choice"] for row in _rows(chosen)}
@@ -274,22 +310,22 @@ def _save_chosen(
     if undecided:
         asked_before = bool(answers)
         choose = undecided if asked_before else ()
-        return Saving(pieces.conflict(session.language, choose=choose), rows)
+        told = pieces.conflict(session.language, choose=choose)
+        return Saving(told + saver.meanwhile(theirs), rows)
     picks: dict[str, Choice] = {
         row["field"]: "theirs" if row["choice"] == "theirs" else "mine" for row in rows
     }
     merged = merge(mine, theirs.seed, picks)
     try:
-        saved = save_seed(store, merged, expect=theirs.etag, message=_message(theirs.seed, merged))
+        saver.write(theirs.seed, merged, theirs.etag)
     except Conflict:
-        session.theirs = load_seed(store)
-        rows = choices(base, mine, session.theirs.seed, session.language)
-        return Saving(pieces.conflict(session.language), rows)
-    session.saved, session.theirs, session.opened = saved, None, True
+        newest = saver.look_at_theirs()
+        rows = choices(base, mine, newest.seed, session.language)
+        return Saving(pieces.conflict(session.language) + saver.meanwhile(newest), rows)
     if "theirs" in picks.values():
         shown = show(merged)
-        return _done(settings, session, shown, shown)
-    return _done(settings, session, list(values))
+        return _done(saver.settings, session, shown, shown)
+    return _done(saver.settings, session, list(values))
 
 
 def _done(

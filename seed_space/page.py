@@ -29,6 +29,7 @@ class Page:
         notes: The place of each step's problems, by step.
         summary: What saving would change.
         engineer: Models, parameters and fingerprint.
+        save: The button that saves.
     """
 
     settings: Settings
@@ -42,6 +43,7 @@ class Page:
     notes: dict[str, gr.HTML] = field(default_factory=dict)
     summary: gr.HTML = field(init=False)
     engineer: gr.HTML = field(init=False)
+    save: gr.Button = field(init=False)
 
     @property
     def screen(self) -> list[gr.components.Component]:
@@ -51,9 +53,10 @@ class Page:
     @property
     def view(self) -> list[gr.components.Component]:
         """What shows how things stand, in the order of ``view_values``."""
-        return [self.steps, *self.notes.values(), self.summary, self.engineer]
+        return [self.steps, *self.notes.values(), self.summary, self.engineer, self.save]
 
     def view_values(self, view: View) -> list[Any]:
         """The values of ``view``'s components."""
         notes = [view.notes.get(step, "") for step in self.notes]
-        return [view.marks, *notes, view.summary, view.engineer]
+        save = gr.update(interactive=view.changed and view.may_save)
+        return [view.marks, *notes, view.summary, view.engineer, save]

@@ -16,6 +16,8 @@ from pipeline.core.store import ABSENT, Store
 from pipeline.generation.grounding import Grounds, marks_of, read_grounds
 from pipeline.generation.ledger import Usage
 from pipeline.web.visitor import Visitor, reading_store, writing_store
+from seed_space.importing import Import
+from seed_space.versions import Access, Past
 
 
 @dataclass(slots=True)
@@ -32,6 +34,10 @@ class Session:
         usage: What each sample of that preview took, by stage of the chain.
         instructions: The project's samples by fingerprint and cell; None until they are counted.
         language: Of the visitor's browser, one of ``pipeline.web.words.LANGUAGES``.
+        may: Whether the visitor may save, as far as it is known.
+        bringing: What the visitor brings from elsewhere, before it is on the screen.
+        suggested: What was suggested for each list.
+        past: What was looked at of the history, and what was restored.
     """
 
     opened: bool = False
@@ -43,6 +49,10 @@ class Session:
     usage: tuple[Mapping[str, Usage], ...] = ()
     instructions: Mapping[str, Mapping[str, int]] | None = None
     language: str = "en"
+    may: Access = "untold"
+    bringing: Import | None = None
+    suggested: dict[str, list[str]] = field(default_factory=dict)
+    past: Past = field(default_factory=Past)
 
 
 def open_for(settings: Settings, who: Visitor) -> Store:
@@ -77,6 +87,7 @@ def open_session(store: Store, session: Session) -> None:
     session.previewed = None
     session.usage = ()
     session.instructions = None
+    session.past = Past()
 
 
 def generation_settings(store: Store) -> GenerationSettings:

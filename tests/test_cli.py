@@ -203,7 +203,10 @@ def test_init_fills_an_empty_seed_from_a_file(folder: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        ("", "not JSON"),
+        ("", "is empty"),
+        ("{broken", "no JSON"),
+        ('{"name": "x", "version": 2}', "names no part of a seed; it names name, version"),
+        ("name,age\nAna,7\n", "names no part of a seed in its first row (name, age)"),
         ('{"topics": [1]}', "topics.0"),
         ('{"domain": "' + "x" * 10_000_000 + '"}', "10.0 MB"),
         (None, "cannot be read"),

@@ -11,6 +11,7 @@ from pipeline.core.errors import InvalidInput
 
 CARD: Final = "README.md"
 SEED: Final = "seed_data.json"
+SEEDS: Final = "seeds"
 PROJECT: Final = "project.json"
 DOCUMENTS: Final = "documents"
 DOCUMENT_LIST: Final = "documents.json"
@@ -40,6 +41,11 @@ def document_file(name: str) -> str:
 def document_text(name: str) -> str:
     """The text of a document, in which spans of rows count characters."""
     return f"{TEXTS}/{name}.txt"
+
+
+def seed_version(name: str) -> str:
+    """The saved version of the seed that is called ``name``; see ``pipeline.core.versions``."""
+    return f"{SEEDS}/{name}.json"
 
 
 def sample_shard(run_id: str, index: int) -> str:
@@ -78,14 +84,9 @@ def belongs(path: str) -> bool:
     """Tell whether ``path`` is one of a project's own files, and not what else lies in a folder."""
     top, _, rest = path.partition("/")
     if not rest:
-        return top in (
-            CARD,
-            SEED,
-            PROJECT,
-            CONTROLS,
-            DOCUMENT_LIST,
-        )  # invitations are to one project only
-    return top in (DOCUMENTS, TEXTS, SAMPLES, FEEDBACK, RUNS, ROUNDS, DATA)
+        own = (CARD, SEED, PROJECT, CONTROLS, DOCUMENT_LIST)
+        return top in own  # invitations are to one project only
+    return top in (SEEDS, DOCUMENTS, TEXTS, SAMPLES, FEEDBACK, RUNS, ROUNDS, DATA)
 
 
 def safe_name(text: str) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.core import checks, hub, layout
+from pipeline.core import checks, hub, layout, versions
 from pipeline.core.changing import load_file, read_file
 from pipeline.core.errors import Conflict, FileMissing, ProjectNotFound
 from pipeline.core.feedback import Feedback, Parsed, parse
 from pipeline.core.schema import Project, Seed, stable_id
 from pipeline.core.settings import Settings
-from pipeline.core.store import ABSENT, Store, git_oid
+from pipeline.core.store import ABSENT, Content, Store, git_oid
 from pipeline.core.store_folder import FolderStore
 from pipeline.core.store_hub import HubStore
 
@@ -73,8 +73,26 @@ def load_seed(store: Store) -> SavedSeed:
     return SavedSeed(*read_file(store, Seed, layout.SEED))
 
 
-def save_seed(store: Store, seed: Seed, *, expect: str | None, message: str) -> SavedSeed:
-    """Save a seed over the version whose etag is ``expect``.
+def save_seed(
+    store: Store,
+    seed: Seed,
+    *,
+    expect: str | None,
+    message: str,
+    by: str = "",
+    restored_from: str = "",
+) -> SavedSeed:
+    """Save a seed over the version whose etag is ``expect``, and keep it as a version for ever.
+
+    Saving what is there already writes nothing.
+
+    Args:
+        store: The project.
+        seed: What to save.
+        expect: Etag of the version it replaces; ``ABSENT`` if there is none.
+        message: Of the commit.
+        by: Hugging Face name of who saves; empty for whoever runs Seedbed.
+        restored_from: The version whose words these are again, if they are.
 
     Raises:
         InvalidInput: The seed has a problem that must be solved before it can be kept.
@@ -82,10 +100,25 @@ def save_seed(store: Store, seed: Seed, *, expect: str | None, message: str) -> 
     """
     checks.require(seed, checks.Level.BLOCKS_SAVING)
     data = seed.to_json()
-    store.commit({layout.SEED: data}, message=message, expect={layout.SEED: expect})
+    there = _content(store)
+    if there is not None and there.data == data:
+        return SavedSeed(seed, there.etag)
+    if (there.etag if there is not None else ABSENT) != expect:
+        raise Conflict(layout.SEED)
+    before = Seed.from_json(there.data) if there is not None else Seed()
+    kept = versions.files(store, before, seed, by=by, restored_from=restored_from)
+    store.commit({layout.SEED: data, **kept}, message=message, expect={layout.SEED: expect})
     saved = store.read(layout.SEED)
     # Had somebody saved again at once, our own etag makes the next save a conflict, as it must.
     return SavedSeed(seed, saved.etag if saved.data == data else git_oid(data))
+
+
+def _content(store: Store) -> Content | None:
+    """What ``seed_data.json`` holds now; None if there is none."""
+    try:
+        return store.read(layout.SEED)
+    except FileMissing:
+        return None
 
 
 def load_project(store: Store) -> Project:
@@ -125,12 +158,14 @@ def make_project(store: Store, seed: Seed, project: Project) -> list[str]:
     """
     store.create()
     added = []
-    for path, data in ((layout.SEED, seed.to_json()), (layout.PROJECT, project.to_json())):
+    files = {layout.SEED: seed.to_json(), layout.PROJECT: project.to_json()}
+    for path, data in files.items():
         try:
             store.read(path)
         except FileMissing:
+            kept = versions.files(store, Seed(), seed) if path == layout.SEED else {}
             try:
-                store.commit({path: data}, message=f"Add {path}", expect={path: ABSENT})
+                store.commit({path: data, **kept}, message=f"Add {path}", expect={path: ABSENT})
             except Conflict:
                 continue  # somebody else added it meanwhile, and it is not ours to replace
             added.append(path)

@@ -88,6 +88,13 @@ class Store(Protocol):
             FileMissing: The project has no such file.
         """
 
+    def size(self, path: str) -> int:
+        """The bytes of one file now, without fetching it.
+
+        Raises:
+            FileMissing: The project has no such file.
+        """
+
     def checkout(self, prefix: str) -> Path:
         """A local folder, to be read only, that holds the newest files under ``prefix``.
 

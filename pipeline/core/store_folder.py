@@ -117,6 +117,15 @@ class FolderStore:
             ) from error
         return Content(data, git_oid(data))
 
+    def size(self, path: str) -> int:
+        """The bytes of one file."""
+        self._ready()
+        with _unreadable(self._name):
+            target = self._root / layout.checked(path)
+            if not target.is_file():
+                raise FileMissing(f"{self._name} has no file {path}.", "Check the file's name.")
+            return target.stat().st_size
+
     def checkout(self, prefix: str) -> Path:
         """The folder itself, once it is known that all under ``prefix`` can be read.
 

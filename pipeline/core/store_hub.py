@@ -131,15 +131,24 @@ class HubStore:
     def read(self, path: str) -> Content:
         """The newest content of one file."""
         head = self._head()
+        found = self._info(path, head)
+        with self._errors():
+            # Pinned to a commit: a cached copy of it cannot be stale.
+            local = self._api.hf_hub_download(self._name, path, repo_type="dataset", revision=head)
+        return Content(Path(local).read_bytes(), found.etag)
+
+    def size(self, path: str) -> int:
+        """The bytes of one file."""
+        return self._info(path, self._head()).size
+
+    def _info(self, path: str, head: str) -> StoredFile:
         with self._errors():
             found = self._api.get_paths_info(
                 self._name, [layout.checked(path)], revision=head, repo_type="dataset"
             )
-            if not found or not isinstance(found[0], RepoFile):
-                raise FileMissing(f"{self._name} has no file {path}.", "Check the file's name.")
-            # Pinned to a commit: a cached copy of it cannot be stale.
-            local = self._api.hf_hub_download(self._name, path, repo_type="dataset", revision=head)
-        return Content(Path(local).read_bytes(), _stored(found[0]).etag)
+        if not found or not isinstance(found[0], RepoFile):
+            raise FileMissing(f"{self._name} has no file {path}.", "Check the file's name.")
+        return _stored(found[0])
 
     def checkout(self, prefix: str) -> Path:
         """A snapshot of the files under ``prefix`` at the newest commit, complete or an error."""

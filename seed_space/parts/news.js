@@ -2,7 +2,9 @@
 
 function localize() {
   element.querySelectorAll("time[datetime]").forEach((time) => {
-    time.textContent = new Date(time.dateTime).toLocaleTimeString(LOCALE, { hour: "2-digit", minute: "2-digit" });
+    const shape = { hour: "2-digit", minute: "2-digit" };
+    const day = "day" in time.dataset ? { day: "numeric", month: "short", year: "numeric" } : {};
+    time.textContent = new Date(time.dateTime).toLocaleString(LOCALE, { ...day, ...shape });
   });
 }
 watch("value", localize);

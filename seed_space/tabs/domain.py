@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gradio as gr
 
+from seed_space import importing_tab
 from seed_space.page import Page
 from seed_space.screen import OWN_NAMES
-from seed_space.tabs import notes, panel
+from seed_space.tabs import Wire, notes, panel
 from seed_space.words import label
 
 
-def build(page: Page) -> None:
-    """Lay out the step."""
+def build(page: Page) -> Wire:
+    """Lay out the step; what is returned wires it, once all fields are there."""
     with panel("domain", "domain.title", "domain.lead"):
         page.fields["domain"] = gr.Textbox(
             label=label("fields.domain"),
@@ -34,3 +35,4 @@ def build(page: Page) -> None:
             elem_id="field-language",
         )
         page.notes["domain"] = notes("domain")
+        return importing_tab.build(page)

@@ -1,4 +1,4 @@
-"""The step that shows what would change, and saves."""
+"""The step that shows what would change, saves, and shows what was saved before."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import gradio as gr
 
-from pipeline.web.visitor import visitor
-from seed_space import handlers
+from pipeline.core.errors import SeedbedError
+from pipeline.web.visitor import Visitor, visitor
+from seed_space import handlers, versions, versions_pieces
 from seed_space.page import Page
 from seed_space.parts import part
-from seed_space.session import Session
+from seed_space.session import Session, open_for
 from seed_space.tabs import Wire, panel
 from seed_space.words import label, say
 
@@ -22,10 +23,12 @@ def build(page: Page) -> Wire:
     """Lay out the step; what is returned wires it, once all fields are there."""
     with panel("publish", "publish.title", "publish.lead"):
         page.summary = gr.HTML("", elem_id="publish-summary")
+        access = gr.HTML("", elem_id="publish-access")
         result = part("news", "", elem_id="publish-result")
         conflict = part("conflict", [], elem_id="publish-conflict")
         with gr.Row(elem_classes="sb-actions"):
-            button = gr.Button(label(_SAVE), variant="primary", elem_id="publish-save")
+            page.save = gr.Button(label(_SAVE), variant="primary", elem_id="publish-save")
+        past = part("history", None, elem_id="publish-history")
 
     def save(
         session: Session,
@@ -37,22 +40,104 @@ def build(page: Page) -> Wire:
         who = visitor(page.settings, profile, token)
         saving = handlers.save(page.settings, session, who, values, chosen)
         view = handlers.look_over(session, saving.values or list(values))
+        *shown, button = page.view_values(view)
+        words = say(session.language, _CHOOSING if saving.rows else _SAVE)
         return [
             saving.result,
             saving.rows,
             saving.keeper or gr.skip(),
-            gr.update(value=say(session.language, _CHOOSING if saving.rows else _SAVE)),
             *(saving.values or (gr.skip() for _ in page.fields)),
-            *page.view_values(view),
+            *shown,
+            {**button, "value": words},
         ]
 
+    def look(
+        session: Session,
+        profile: gr.OAuthProfile | None,
+        token: gr.OAuthToken | None,
+        *values: object,
+    ) -> list[Any]:
+        who = visitor(page.settings, profile, token)
+        session.may = versions.access_of(page.settings, who)
+        told = versions_pieces.access(session.language, page.settings, session.may)
+        view = page.view_values(handlers.look_over(session, values))
+        return [_history(page, session, who), told, *view]
+
+    def act(
+        session: Session,
+        profile: gr.OAuthProfile | None,
+        token: gr.OAuthToken | None,
+        event: gr.EventData,
+        *values: object,
+    ) -> list[Any]:
+        who = visitor(page.settings, profile, token)
+        shown, new = _act(page, session, who, event._data, values)
+        if new is None:
+            return [shown, *(gr.skip() for _ in (*page.screen, *page.view))]
+        return [shown, *new, *page.view_values(handlers.look_over(session, new))]
+
     def wire() -> None:
-        button.click(
+        quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        saved = page.save.click(
             save,
             inputs=[page.session, conflict, *page.screen],
-            outputs=[result, conflict, page.keeper, button, *page.screen, *page.view],
-            show_progress="hidden",
-            api_visibility="private",
+            outputs=[result, conflict, page.keeper, *page.screen, *page.view],
+            **quietly,
+        )
+        for happens in (past.expand, saved.then):  # the step is opened; there is a new version
+            happens(
+                look,
+                inputs=[page.session, *page.screen],
+                outputs=[past, access, *page.view],
+                **quietly,
+            )
+        past.submit(
+            act,
+            inputs=[page.session, *page.screen],
+            outputs=[past, *page.screen, *page.view],
+            **quietly,
         )
 
     return wire
+
+
+def _history(page: Page, session: Session, who: Visitor) -> dict[str, Any]:
+    """The newest lines of the history as its part draws them."""
+    try:
+        versions.look(page.store or open_for(page.settings, who), session.past)
+    except SeedbedError as error:
+        return versions_pieces.shown(session.past, error=str(error))
+    return versions_pieces.shown(session.past)
+
+
+def _act(
+    page: Page,
+    session: Session,
+    who: Visitor,
+    data: object,
+    values: tuple[object, ...],
+) -> tuple[dict[str, Any], list[Any] | None]:
+    """What a visitor asked of the history: how it is drawn now, and the screen if it changed."""
+    past, base = session.past, session.saved.seed
+    asked = data if isinstance(data, dict) else {}
+    name, other = str(asked.get("name")), str(asked.get("other"))
+    try:
+        if asked.get("do") == "undo":
+            return versions_pieces.shown(past, note={"kind": "undone"}), versions.put_back(
+                past, values
+            )
+        store = page.store or open_for(page.settings, who)
+        if asked.get("do") == "restore":
+            new, version = versions.restore(store, base, past, values, name)
+            return versions_pieces.shown(
+                past, note={"kind": "restored", "at": version.saved_at}
+            ), new
+        if asked.get("do") == "compare":
+            old, new_seed = versions.pair(store, base, values, name, other)
+            text = versions_pieces.comparison(session.language, old, new_seed)
+            chosen = {"name": name, "other": other, "html": text}
+            return versions_pieces.shown(past, comparison=chosen), None
+        versions.look_further(store, past)
+    except SeedbedError as error:
+        return versions_pieces.shown(past, error=str(error), at=name), None
+    return versions_pieces.shown(past), None

@@ -60,7 +60,9 @@ def mark(page: Page, step: str) -> Locator:
 
 def save(page: Page) -> None:
     go(page, "Publish")
-    page.get_by_role("button", name="Save", exact=True).focus()
+    button = page.get_by_role("button", name="Save", exact=True)
+    expect(button).to_be_enabled()
+    button.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#publish-result")).to_contain_text(re.compile(r"Saved \d"))
 
