@@ -24,6 +24,7 @@ class Page:
         keeper: Keeps drafts; tells the server when a field changed.
         setup: Why the editor cannot be shown.
         steps: The stepper.
+        standing: What the visitor may do and who pays; see ``seed_space.standing``.
         fields: The seed's fields by name.
         notes: The place of each step's problems, by step.
         summary: What saving would change.
@@ -36,6 +37,7 @@ class Page:
     keeper: gr.HTML
     setup: gr.HTML
     steps: gr.HTML
+    standing: gr.HTML
     fields: dict[str, gr.components.Component] = field(default_factory=dict)
     notes: dict[str, gr.HTML] = field(default_factory=dict)
     summary: gr.HTML = field(init=False)

@@ -13,7 +13,7 @@ from pipeline.core.store import Store
 from pipeline.web.serve import error_note, launch
 from pipeline.web.visitor import sign_in_button, visitor
 from pipeline.web.words import language_of
-from seed_space import handlers
+from seed_space import handlers, standing
 from seed_space.page import Page
 from seed_space.parts import part, text
 from seed_space.session import Session
@@ -59,6 +59,7 @@ def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]
     with gr.Column(elem_id="seed"):
         with gr.Row(elem_id="seed-top"):
             keeper = part("keeper", None, elem_id="keeper", project=settings.project)
+            standing_line = gr.HTML("", elem_id="standing")
             sign_in_button(settings)
         setup = gr.HTML("", elem_id="setup")
         with gr.Row(elem_id="editor"):
@@ -68,7 +69,7 @@ def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]
                 elem_id="steps",
                 steps=[{"key": step.key, "name": step.name} for step in STEPS],
             )
-            page = Page(settings, store, session, keeper, setup, steps)
+            page = Page(settings, store, session, keeper, setup, steps, standing_line)
             with gr.Column(elem_id="panels"):
                 built = [
                     build(page)
@@ -93,18 +94,19 @@ def _wire_opening(blocks: gr.Blocks, page: Page) -> None:
         token: gr.OAuthToken | None,
     ) -> list[Any]:
         session.language = language_of(request)
-        who = visitor(page.settings, profile, token)
+        who = visitor(page.settings, profile, token, request)
         opened = handlers.open_page(page.settings, page.store, session, who)
         view = page.view_values(opened.view)
         return [opened.keeper, opened.setup, *opened.values, *view]
 
-    blocks.load(
+    opening = blocks.load(
         open_page,
         inputs=[page.session],
         outputs=[page.keeper, page.setup, *page.screen, *page.view],
         show_progress="hidden",
         api_visibility="private",
     )
+    standing.follow(page, opening)
 
 
 def _wire_editing(page: Page) -> None:

@@ -22,10 +22,10 @@ from pipeline.generation.flow import preview
 from pipeline.generation.planning import fingerprint
 from pipeline.web.serve import error_note, note
 from pipeline.web.visitor import Visitor, visitor
-from seed_space import handlers, pieces
+from seed_space import handlers, pieces, standing
 from seed_space.page import Page
 from seed_space.parts import part
-from seed_space.paying import access_for
+from seed_space.paying import access_for, give_back
 from seed_space.screen import read
 from seed_space.session import Session, generation_settings, open_for
 from seed_space.tabs import Wire, panel
@@ -71,12 +71,13 @@ def build(page: Page) -> Wire:
 
     async def write(
         session: Session,
+        request: gr.Request,
         profile: gr.OAuthProfile | None,
         token: gr.OAuthToken | None,
         chosen: object,
         *values: object,
     ) -> AsyncIterator[list[Any]]:
-        who = visitor(page.settings, profile, token)
+        who = visitor(page.settings, profile, token, request)
         async for shown in run(page.settings, page.store, session, who, chosen, values):
             yield [
                 {"run": shown.run, "cards": list(shown.cards)},
@@ -100,6 +101,7 @@ def build(page: Page) -> Wire:
             show_progress="hidden",
             api_visibility="private",
         )
+        standing.follow(page, writing)
         writing.then(
             look_over,
             inputs=[page.session, *page.screen],
@@ -133,10 +135,12 @@ async def run(
     name = uuid.uuid4().hex
     cards: list[str] = []
     failures: list[Failure] = []
+    lent: ModelAccess | None = None
     try:
         seed = read(values, session.saved.seed).require()
         cells = _read_cells(chosen, seed.cells())
         generation, access = await asyncio.to_thread(_prepare, settings, store, who, len(cells))
+        lent = access
         yield Shown(name, (), _progress(0, len(cells)), True)
         async with aclosing(preview(seed, generation, cells, access)) as outcomes:
             async for outcome in outcomes:
@@ -147,6 +151,8 @@ async def run(
                 status = _progress(len(cards), len(cells)) + pieces.failed(failures)
                 yield Shown(name, tuple(cards), status, True)
     except SeedbedError as error:
+        if lent is not None and not (cards or failures):
+            give_back(lent, len(cells))  # nothing was called
         others = [failure for failure in failures if failure.reason != error.problem]
         yield Shown(name, tuple(cards), error_note(error) + pieces.failed(others), False)
         return

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from pipeline.web.visitor import visitor
-from seed_space import handlers
+from seed_space import handlers, standing
 from seed_space.page import Page
 from seed_space.parts import part
 from seed_space.session import Session
@@ -30,12 +30,13 @@ def build(page: Page) -> Wire:
 
     def save(
         session: Session,
+        request: gr.Request,
         profile: gr.OAuthProfile | None,
         token: gr.OAuthToken | None,
         chosen: object,
         *values: object,
     ) -> list[Any]:
-        who = visitor(page.settings, profile, token)
+        who = visitor(page.settings, profile, token, request)
         saving = handlers.save(page.settings, session, who, values, chosen)
         view = handlers.look_over(session, saving.values or list(values))
         return [
@@ -48,12 +49,13 @@ def build(page: Page) -> Wire:
         ]
 
     def wire() -> None:
-        button.click(
+        saving = button.click(
             save,
             inputs=[page.session, conflict, *page.screen],
             outputs=[result, conflict, page.keeper, button, *page.screen, *page.view],
             show_progress="hidden",
             api_visibility="private",
         )
+        standing.follow(page, saving)
 
     return wire
