@@ -16,7 +16,13 @@ MAY_IMPORT = {
     "pipeline.demo": {"pipeline.demo", "pipeline.core"},
     "pipeline.generation": {"pipeline.generation", "pipeline.core"},
     "pipeline.curation": {"pipeline.curation", "pipeline.core"},
-    "seed_space": {"seed_space", "pipeline.core", "pipeline.generation", "pipeline.web"},
+    "seed_space": {
+        "seed_space",
+        "pipeline.core",
+        "pipeline.deploy",  # new projects are made from it
+        "pipeline.generation",
+        "pipeline.web",
+    },
     "annotate_space": {"annotate_space", "pipeline.core", "pipeline.web"},
     "pipeline.local": {"pipeline.core"},
     "pipeline.deploy": {"pipeline.core"},
