@@ -25,7 +25,7 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
 from pipeline.core import hub, layout
-from pipeline.core.errors import InvalidInput, NotSignedIn
+from pipeline.core.errors import InvalidInput, NotSignedIn, ProjectNotFound
 from pipeline.core.projects import is_folder, load_seed, make_project, open_store
 from pipeline.core.schema import Project, Seed
 from pipeline.core.settings import Settings
@@ -306,11 +306,10 @@ def make_dataset(
         NotAllowed: The token may not create it.
     """
     there = survey(settings, seed)
-    if "dataset" not in there:
-        api = hub.client(settings.hub, settings.hf_token)
-        with _errors(settings, settings.project), _free(settings.project, "dataset"):
-            api.create_repo(settings.project, repo_type="dataset", private=private)
-    make_project(open_store(settings), seed, project)
+    try:
+        make_project(open_store(settings), seed, project, private=private)
+    except ProjectNotFound as error:  # it is there already, and hidden from this token
+        raise Taken(settings.project, "dataset") from error
     url = f"{settings.hub}/datasets/{settings.project}"
     return Deployed("dataset", url, "dataset" not in there)
 
@@ -351,7 +350,7 @@ def deploy_space(
         known: set[str] = set()
         if made:
             # In one request, so that there is never a Space that does not tell whose it is.
-            with _free(name, "space"):
+            with _unseen(name):
                 api.create_repo(
                     name,
                     repo_type="space",
@@ -442,13 +441,13 @@ def _errors(settings: Settings, name: str) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _free(name: str, kind: Literal["dataset", "space"]) -> Iterator[None]:
-    """What cannot be made because it is there already, though this token cannot see it."""
+def _unseen(name: str) -> Iterator[None]:
+    """A Space cannot be made that is there already, though this token cannot see it."""
     try:
         yield
     except HfHubHTTPError as error:
         if error.response.status_code == 409:
-            raise Taken(name, kind) from error
+            raise Taken(name, "space") from error
         raise
 
 

@@ -21,6 +21,7 @@ from seed_space.tabs import (
     STEPS,
     Wire,
     domain,
+    domains,
     examples,
     expert,
     lists,
@@ -60,8 +61,10 @@ def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]
         with gr.Row(elem_id="seed-top"):
             keeper = part("keeper", None, elem_id="keeper", project=settings.project)
             standing_line = gr.HTML("", elem_id="standing")
+            domains.button()
             sign_in_button(settings)
         setup = gr.HTML("", elem_id="setup")
+        domains.build(settings, store)
         with gr.Row(elem_id="editor"):
             steps = part(
                 "steps",

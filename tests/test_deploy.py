@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import sysconfig
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -23,31 +22,13 @@ from pipeline.deploy import ANNOTATE_SPACE, SEED_SPACE, SPACES, Space, annotate_
 from tests.conftest import NewPage
 from tests.factories import a_sample, fill
 from tests.hub_server import Fault, HubServer
-from tests.spaces import ROOT, RunningSpace
+from tests.spaces import ROOT, start, write_files
 from tests.test_cli import a_line, away, nobody_at, run
 
 
 def lay_out(space: Space, folder: Path) -> Path:
     """Write the files of ``space`` into an empty folder."""
-    for path, data in assemble(space).items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-    return folder
-
-
-def start(space: Space, folder: Path, project: str) -> RunningSpace:
-    """The Space as the Hub starts it: ``python app.py``, this checkout out of reach."""
-    site = sysconfig.get_paths()["purelib"]
-    # -S leaves out what an editable install of this checkout would add to the path.
-    run_app = "runpy.run_path('app.py', run_name='__main__')"
-    code = f"import sys, runpy; sys.path.append({site!r}); {run_app}"
-    return RunningSpace(
-        space.package,
-        {"SEEDBED_PROJECT": project, "PYTHONPATH": str(folder)},
-        folder=folder,
-        command=[sys.executable, "-S", "-c", code],
-    )
+    return write_files(assemble(space), folder)
 
 
 @pytest.mark.browser
@@ -65,7 +46,7 @@ def test_an_assembled_space_starts_alone(
         check=False,
     )
     assert done.returncode != 0, "the checkout can still be imported"
-    with start(space, place, str(folder)) as running:
+    with start(space.package, place, {"SEEDBED_PROJECT": str(folder)}) as running:
         page = new_page()
         page.goto(running.url)
         expect(page.get_by_text("Farming").first).to_be_visible()
@@ -77,7 +58,7 @@ def test_a_space_without_settings_says_what_is_missing(
     space: Space, tmp_path: Path, new_page: NewPage
 ) -> None:
     place = lay_out(space, tmp_path / "space")
-    with start(space, place, "") as running:
+    with start(space.package, place, {"SEEDBED_PROJECT": ""}) as running:
         page = new_page()
         page.goto(running.url)
         expect(page.get_by_text("SEEDBED_PROJECT").first).to_be_visible()
