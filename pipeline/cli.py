@@ -48,7 +48,7 @@ from pipeline.core.schema import (
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.core.store_folder import FolderStore
-from pipeline.deploy import annotate_address, copy_project, deploy_spaces, require_target
+from pipeline.deploy import ByHand, annotate_address, copy_project, deploy_spaces, require_target
 from pipeline.generation.access import ModelAccess, host_of
 from pipeline.local import LocalSpaces, Port
 from pipeline.terminal import (
@@ -462,7 +462,7 @@ def deploy(
     else:
         make_project(store, Seed(), Project(), private=not public)
     _update_card(store)
-    by_hand = []
+    by_hand: list[ByHand] = []
     for done in deploy_spaces(settings, private=not public):
         say(f"{'Made' if done.made else 'Updated'} {done.url}")
         by_hand += done.by_hand

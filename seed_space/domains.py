@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, cast, get_args
 
 from pipeline.core import hub
 from pipeline.core.errors import (
@@ -190,7 +190,7 @@ def _read(settings: Settings, who: Visitor, payload: object) -> Wish:
     if not _NAME.fullmatch(name) or _DOUBLED.search(name):
         raise InvalidInput(_words(who, "bad_name"), _words(who, "bad_name_next"))
     private = payload.get("public") is not True
-    kept: Start = start if start in get_args(Start) else "empty"
+    kept = cast(Start, start) if start in get_args(Start) else "empty"
     if payload.get("place") == "folder" and not settings.on_space and is_folder(settings.project):
         made = replace(settings, project=str(_beside(settings) / name))
         return Wish(made, kept, private)

@@ -14,7 +14,7 @@ from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Store
 from pipeline.generation.planning import fingerprint
 from pipeline.web.visitor import Visitor, writing_store
-from seed_space import pieces
+from seed_space import pieces, setting_up
 from seed_space.changes import Choice, choices, compare, merge
 from seed_space.screen import FIELDS, LABELS, STEP_OF, read, show
 from seed_space.session import Session, generation_settings, open_for, open_session
@@ -82,7 +82,7 @@ def open_page(settings: Settings, store: Store | None, session: Session, who: Vi
     except SeedbedError as error:
         blank = show(Seed())
         view = look_over(session, blank)
-        return Opened({"state": "setup"}, pieces.setup(error), blank, view)
+        return Opened({"state": "setup"}, setting_up.page(settings, error, who), blank, view)
     values = show(session.saved.seed)
     return Opened(_ready(session, values), "", values, look_over(session, values))
 

@@ -29,16 +29,6 @@ from seed_space.screen import STEP_OF
 from seed_space.tabs import NAME_OF
 
 
-def setup(error: SeedbedError) -> str:
-    """The page of a Space that cannot work yet."""
-    return (
-        '<section class="sb-setup"><h1>This Space is not ready yet</h1>'
-        f"<p>{html.escape(error.problem)}</p>"
-        f"<p><strong>{html.escape(error.next_step)}</strong></p>"
-        '<button type="button" class="plain" data-reload>Try again</button></section>'
-    )
-
-
 def problems(found: Iterable[Problem]) -> str:
     """What is wrong with one step, shown on it."""
     items = "".join(f"<li>{html.escape(problem.message)}</li>" for problem in found)

@@ -55,13 +55,32 @@ def test_an_assembled_space_starts_alone(
 @pytest.mark.browser
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.package)
 def test_a_space_without_settings_says_what_is_missing(
-    space: Space, tmp_path: Path, new_page: NewPage
+    space: Space, hub: HubServer, tmp_path: Path, new_page: NewPage
 ) -> None:
     place = lay_out(space, tmp_path / "space")
-    with start(space.package, place, {"SEEDBED_PROJECT": ""}) as running:
-        page = new_page()
+    env = {**hub.client_env(), **hub.sign_in_env("ana/vines-x", "openid profile")}
+    with start(space.package, place, {**env, "SEEDBED_PROJECT": ""}) as running:
+        page = new_page(locale="de-DE")
         page.goto(running.url)
+        expect(page.get_by_text("This Space is not set up yet")).to_have_count(0)
+        expect(page.get_by_role("heading", name="noch nicht eingerichtet")).to_be_visible()
         expect(page.get_by_text("SEEDBED_PROJECT").first).to_be_visible()
+        expect(page.get_by_text("startet der Space von selbst neu").last).to_be_visible()
+        settings = f"{hub.url}/spaces/ana/vines-x/settings"
+        opens = "Einstellungen öffnen"
+        if space == SEED_SPACE:
+            expect(page.get_by_role("link", name=opens)).to_have_attribute("href", settings)
+        else:
+            with page.expect_popup() as popup:
+                page.get_by_role("button", name=opens).click()
+            assert popup.value.url == settings
+        page.get_by_role("button", name="Noch einmal versuchen").click()
+        expect(page.get_by_role("heading", name="noch nicht eingerichtet")).to_be_visible()
+        if space == SEED_SPACE:
+            page.get_by_role("button", name="Stattdessen ein neues Projekt anlegen").click()
+            heading = page.get_by_role("heading", name="Ein Projekt für ein anderes Fachgebiet")
+            expect(heading).to_be_visible()
+            expect(page.get_by_text("Melden Sie sich zuerst bei Hugging Face an")).to_be_visible()
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.package)
