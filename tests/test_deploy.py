@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -269,3 +271,46 @@ def test_deploying_with_a_read_only_token_says_so(hub: HubServer, folder: Path) 
     env = hub.client_env(hub.add_token("ana", "read"))
     fill(FolderStore(folder), [])
     assert "write" in run("deploy", "ana/farming", "--from", folder, env=env, code=1).stderr
+
+
+def test_a_space_that_shows_something_else_is_refused(hub: HubServer, folder: Path) -> None:
+    token = hub.add_user("ana")
+    fill(FolderStore(folder), [])
+    hub.create_repo("ana/farming-seed", "space")
+    hub.write("ana/farming-seed", {"app.py": b"print()"}, repo_type="space")
+    before = hub.head("ana/farming-seed", "space")
+    said = run("deploy", "ana/farming", "--from", folder, env=hub.client_env(token), code=1)
+    assert "ana/farming-seed is another Space already" in a_line(said.stderr)
+    assert hub.head("ana/farming-seed", "space") == before
+
+
+def test_a_space_left_by_a_deploy_that_broke_off_is_taken_up(hub: HubServer, folder: Path) -> None:
+    token = hub.add_user("ana")
+    fill(FolderStore(folder), [])
+    hub.create_repo("ana/farming-seed", "space")
+    hub.write("ana/farming-seed", {"app.py": assemble(SEED_SPACE)["app.py"]}, repo_type="space")
+    run("deploy", "ana/farming", "--from", folder, env=hub.client_env(token))
+    assert hub.variables("ana/farming-seed") == {"SEEDBED_PROJECT": "ana/farming"}
+
+
+def test_what_is_made_public_needs_less_by_hand(hub: HubServer, folder: Path) -> None:
+    token = hub.add_user("ana")
+    fill(FolderStore(folder), [])
+    said = run("deploy", "ana/farming", "--from", folder, "--public", env=hub.client_env(token))
+    kinds = (("ana/farming", "dataset"), ("ana/farming-seed", "space"))
+    assert {hub.repo(name, kind).visibility for name, kind in kinds} == {"public"}
+    assert "may read" not in said.stdout
+    assert "make the Space public" not in said.stdout
+    assert "a token that may write to ana/farming" in said.stdout
+    api = HfApi(endpoint=hub.url, token=token)
+    api.add_space_secret("ana/farming-annotate", "HF_TOKEN", "hf_given")
+    again = run("deploy", "ana/farming", env=hub.client_env(token)).stdout
+    assert "HF_TOKEN" not in again
+
+
+def test_what_remains_by_hand_is_said_in_five_languages() -> None:
+    words = json.loads((ROOT / "pipeline" / "by_hand.json").read_text())
+    for key, said in words.items():
+        assert list(said) == ["en", "es", "pt", "fr", "de"], key
+        places = {tuple(sorted(set(re.findall(r"\{\w+\}", text)))) for text in said.values()}
+        assert len(places) == 1, key

@@ -48,7 +48,7 @@ def sign_in_button(settings: Settings) -> None:
     Elsewhere Gradio's button stands for the account of the machine, and raises where there is none.
     """
     if settings.on_space and oauth.OAUTH_CLIENT_ID:
-        gr.LoginButton(size="sm", elem_id="sign-in")
+        gr.LoginButton(logout_value="Sign out ({})", size="sm", elem_id="sign-in")
 
 
 def visitor(
