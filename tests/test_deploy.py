@@ -314,3 +314,18 @@ def test_what_remains_by_hand_is_said_in_five_languages() -> None:
         assert list(said) == ["en", "es", "pt", "fr", "de"], key
         places = {tuple(sorted(set(re.findall(r"\{\w+\}", text)))) for text in said.values()}
         assert len(places) == 1, key
+
+
+@pytest.mark.browser
+def test_a_space_with_a_setting_that_cannot_be_read_says_which(
+    hub: HubServer, tmp_path: Path, new_page: NewPage
+) -> None:
+    place = lay_out(ANNOTATE_SPACE, tmp_path / "space")
+    env = {**hub.client_env(), **hub.sign_in_env("ana/vines-x", "openid profile")}
+    wrong = {**env, "SEEDBED_PROJECT": "ana/vines", "SEEDBED_COMMIT_SECONDS": "<b>soon"}
+    with start(ANNOTATE_SPACE.package, place, wrong) as running:
+        page = new_page(locale="pt-PT")
+        page.goto(running.url)
+        expect(page.get_by_text("SEEDBED_COMMIT_SECONDS is '<b>soon'")).to_be_visible()
+        expect(page.get_by_role("heading", name="ainda não está configurado")).to_be_visible()
+        expect(page.get_by_role("link", name="Abrir as definições")).to_be_visible()
