@@ -13,6 +13,7 @@ from annotate_space import handlers
 from annotate_space.handlers import Caller, Opening, Reply
 from annotate_space.people import HubUser, Tokens, token_in
 from pipeline.core.errors import InvalidInput, NotSignedIn, SeedbedError
+from pipeline.web.address import address_of
 
 
 def add_endpoints(opening: Opening) -> None:
@@ -53,13 +54,6 @@ def add_endpoints(opening: Opening) -> None:
 
     for endpoint in (next_samples, submit_feedback, undo_feedback, progress):
         api(endpoint, api_name=endpoint.__name__, queue=False)
-
-
-def address_of(request: gr.Request) -> str | None:
-    """The machine that a request comes from; on a Space its proxy tells."""
-    forwarded = str(request.headers.get("x-forwarded-for") or "")
-    client = getattr(request, "client", None)
-    return forwarded.split(",", maxsplit=1)[0].strip()[:100] or getattr(client, "host", None)
 
 
 def _identity(

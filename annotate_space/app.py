@@ -3,6 +3,6 @@
 import os
 
 from annotate_space.ui import main
-from pipeline.core.settings import Settings
+from pipeline.web.starting import start
 
-main(Settings.from_env(os.environ))
+start(main, os.environ)

@@ -23,6 +23,7 @@ from pipeline.core.errors import (
 )
 from pipeline.core.schema import Task
 from pipeline.core.settings import Settings
+from pipeline.web.lacking import lack_of
 
 MAX_IDS: Final = 1_000
 MAX_HELD: Final = 400
@@ -128,7 +129,20 @@ def _kind(error: SeedbedError) -> str:
 
 def hello(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """What the card needs to start; ``ask_name`` when the person has not said who they are."""
-    service = opening.service()
+    try:
+        service = opening.service()
+    except SeedbedError as error:
+        lack = lack_of(opening.settings, error)
+        if lack is None or opening.settings.space_settings is None:
+            raise
+        return failure(error) | {
+            "kind": "setup",
+            "setup": {
+                "lack": lack,
+                "project": opening.settings.project,
+                "settings": opening.settings.space_settings,
+            },
+        }
     lead = service.door.is_lead(caller.user)
     try:
         person = service.admit(_who(payload), caller.user)

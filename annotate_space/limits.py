@@ -10,10 +10,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, Literal, TypeAlias
 
 from pipeline.core.errors import SeedbedError
+from pipeline.web.address import network_of
 
 What = Literal["events", "questions", "calls"]
 
@@ -93,7 +93,7 @@ class Limits:
             if address is not None:
                 many = PEOPLE_AT_AN_ADDRESS
                 wide = Rate(rate.per_second * many, rate.burst * many)
-                key = (_network(address), what)
+                key = (network_of(address), what)
                 asked.append((_bucket(self._addresses, key, wide, now), wide))
             wait = max((wanted - bucket.left) / each.per_second for bucket, each in asked)
             if wait > 0:
@@ -111,14 +111,3 @@ def _bucket(buckets: _Buckets, key: tuple[str, What], rate: Rate, now: float) ->
     while len(buckets) > _MOST_KEPT:
         buckets.popitem(last=False)
     return bucket
-
-
-def _network(address: str) -> str:
-    """What one customer of a provider has: of the newer kind of address, a whole network."""
-    try:
-        known = ip_address(address)
-    except ValueError:
-        return address[:64]
-    if isinstance(known, IPv4Address):
-        return str(known)
-    return str(known.ipv4_mapped or IPv6Address(int(known) >> 64 << 64))

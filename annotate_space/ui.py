@@ -13,7 +13,7 @@ from typing import Any, Final
 import gradio as gr
 
 from annotate_space import handlers, lead_handlers
-from annotate_space.api import add_endpoints, address_of
+from annotate_space.api import add_endpoints
 from annotate_space.deck import deck
 from annotate_space.handlers import Caller, Opening, Payload, Reply
 from annotate_space.lead_view import lead_view
@@ -21,6 +21,7 @@ from annotate_space.people import HubUser, user_of_profile
 from annotate_space.words import translations
 from pipeline.core.errors import InvalidInput, SeedbedError
 from pipeline.core.settings import Settings
+from pipeline.web.address import address_of
 from pipeline.web.serve import launch
 from pipeline.web.visitor import sign_in_button
 

@@ -50,7 +50,7 @@ from pipeline.core.schema import (
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.core.store_folder import FolderStore
-from pipeline.deploy import annotate_address, copy_project, deploy_spaces, require_target
+from pipeline.deploy import ByHand, annotate_address, copy_project, deploy_spaces, require_target
 from pipeline.generation.access import ModelAccess, host_of
 from pipeline.local import LocalSpaces, Port
 from pipeline.terminal import (
@@ -506,10 +506,14 @@ def deploy(
         str | None,
         typer.Option("--from", metavar="FOLDER", help="A folder project to copy to the Hub first."),
     ] = None,
+    public: Annotated[
+        bool, typer.Option("--public/--private", help="Who sees what is made now.")
+    ] = False,
 ) -> None:
     """Create or update the dataset and both Spaces on the Hub.
 
-    Needs a token that may write: hf auth login, or HF_TOKEN. What is made is private.
+    Needs a token that may write: hf auth login, or HF_TOKEN. What is made is private unless you say
+    otherwise; what is there already stays as visible as it is.
     """
     settings = _settings(project, on_hub=source is not None)
     require_target(settings)
@@ -517,15 +521,15 @@ def deploy(
     if source is not None:
         origin = open_store(_settings(_as_folder(source)))
         require_project(origin)
-        say(f"Copied {copy_project(origin, store)} files from {source}.")
+        say(f"Copied {copy_project(origin, store, private=not public)} files from {source}.")
     else:
-        make_project(store, Seed(), Project())
+        make_project(store, Seed(), Project(), private=not public)
     _update_card(store)
-    by_hand = []
-    for done in deploy_spaces(settings):
+    by_hand: list[ByHand] = []
+    for done in deploy_spaces(settings, private=not public):
         say(f"{'Made' if done.made else 'Updated'} {done.url}")
-        by_hand.append(done.by_hand)
-    say("What only you can do, once:", *(f"  {step}" for step in by_hand))
+        by_hand += done.by_hand
+    say("What only you can do, once:", *(f"  {step.say()}\n    {step.url}" for step in by_hand))
 
 
 def _words(words: list[str]) -> list[str]:

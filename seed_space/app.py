@@ -2,7 +2,7 @@
 
 import os
 
-from pipeline.core.settings import Settings
+from pipeline.web.starting import start
 from seed_space.ui import main
 
-main(Settings.from_env(os.environ))
+start(main, os.environ)

@@ -18,7 +18,7 @@ from pipeline.core.versions import last_saved
 from pipeline.generation.grounding import marks_of
 from pipeline.generation.planning import fingerprint
 from pipeline.web.visitor import Visitor, writing_store
-from seed_space import pieces, versions_pieces
+from seed_space import pieces, setting_up, versions_pieces
 from seed_space.changes import Choice, choices, compare, merge
 from seed_space.screen import FIELDS, STEP_OF, name_of, read, show
 from seed_space.session import Session, generation_settings, open_for, open_session
@@ -93,7 +93,7 @@ def open_page(settings: Settings, store: Store | None, session: Session, who: Vi
     except SeedbedError as error:
         blank = show(Seed())
         view = look_over(session, blank)
-        return Opened({"state": "setup"}, pieces.setup(session.language, error), blank, view)
+        return Opened({"state": "setup"}, setting_up.page(settings, error, who), blank, view)
     values = show(session.saved.seed)
     return Opened(_ready(session, values), "", values, look_over(session, values))
 

@@ -23,12 +23,13 @@ def build(page: Page) -> Wire:
 
     def act(
         session: Session,
+        request: gr.Request,
         profile: gr.OAuthProfile | None,
         token: gr.OAuthToken | None,
         event: gr.EventData,
         *values: object,
     ) -> list[Any]:
-        who = visitor(page.settings, profile, token)
+        who = visitor(page.settings, profile, token, request)
         asked = event._data if isinstance(event._data, dict) else {}
         try:
             drawn, new = _act(page, session, who, asked, values)

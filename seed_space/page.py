@@ -25,6 +25,7 @@ class Page:
         undo: Undoes and redoes changes of the seed's fields.
         setup: Why the editor cannot be shown.
         steps: The stepper.
+        standing: What the visitor may do and who pays; see ``seed_space.standing``.
         fields: The seed's fields by name.
         notes: The place of each step's problems, by step.
         summary: What saving would change.
@@ -39,6 +40,7 @@ class Page:
     undo: gr.HTML
     setup: gr.HTML
     steps: gr.HTML
+    standing: gr.HTML
     fields: dict[str, gr.components.Component] = field(default_factory=dict)
     notes: dict[str, gr.HTML] = field(default_factory=dict)
     summary: gr.HTML = field(init=False)

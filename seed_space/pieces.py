@@ -22,18 +22,6 @@ from seed_space.tabs import NAME_OF
 from seed_space.words import WORDS, Told, say
 
 
-def setup(language: str, error: SeedbedError) -> str:
-    """The page of a Space that cannot work yet."""
-    return (
-        f'<section class="sb-setup"><h1>{_say(language, "pieces.setup_title")}</h1>'
-        f"{_headline(language, error)}"
-        f"<p{_english(language, error)}>{html.escape(error.problem)}</p>"
-        f"<p{_english(language, error)}><strong>{html.escape(error.next_step)}</strong></p>"
-        f'<button type="button" class="plain" data-reload>{_say(language, "pieces.try_again")}'
-        "</button></section>"
-    )
-
-
 def failure(language: str, error: SeedbedError) -> str:
     """What went wrong: in the reader's language what it is about, and the error's own words."""
     return (

@@ -35,13 +35,14 @@ def build(page: Page, kind: Kind) -> Wire:
 
     async def ask(
         session: Session,
+        request: gr.Request,
         profile: gr.OAuthProfile | None,
         token: gr.OAuthToken | None,
         *values: object,
     ) -> AsyncIterator[dict[str, Any]]:
         # Only what has begun to tell something can be stopped.
         yield {"state": "asking", "turn": uuid.uuid4().hex}
-        who = visitor(page.settings, profile, token)
+        who = visitor(page.settings, profile, token, request)
         answer = await more(page.settings, page.store, session, who, kind, values)
         yield {**answer, "turn": uuid.uuid4().hex}
 

@@ -28,7 +28,7 @@ from pipeline.generation.planning import fingerprint
 from pipeline.web.visitor import Visitor
 from seed_space import cards, pieces
 from seed_space.cards import Card
-from seed_space.paying import access_for
+from seed_space.paying import access_for, give_back
 from seed_space.screen import read
 from seed_space.session import Session, generation_settings, grounds_of, open_for
 from seed_space.sides import Choice, Side, read_choice, sides, together
@@ -72,6 +72,11 @@ class _Trial:
     run: str
     cards: list[Card]
     failures: list[Failure]
+
+    @property
+    def samples(self) -> int:
+        """How many answers are counted on whoever pays."""
+        return len(self.cells) * max(1, len(self.columns))
 
     def state(self, extra: str = "", *, running: bool = True) -> Shown:
         language = self.session.language
@@ -123,6 +128,8 @@ async def run(
         if trial is None:
             yield Shown(name, (), (), note, False)
             return
+        if not (trial.cards or trial.failures):
+            give_back(trial.access, trial.samples)  # nothing was called
         trial.failures = [one for one in trial.failures if one.reason != error.problem]
         yield trial.state(note, running=False)
 

@@ -13,7 +13,7 @@ from pipeline.core.store import Store
 from pipeline.web.serve import launch
 from pipeline.web.visitor import sign_in_button, visitor
 from pipeline.web.words import language_of
-from seed_space import handlers, pieces
+from seed_space import handlers, pieces, standing
 from seed_space.page import Page
 from seed_space.parts import part, text
 from seed_space.screen import FIELDS
@@ -24,6 +24,7 @@ from seed_space.tabs import (
     coverage,
     documents,
     domain,
+    domains,
     examples,
     expert,
     lists,
@@ -69,8 +70,11 @@ def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]
                 fields=list(FIELDS),
                 names={field: WORDS.texts[f"fields.{field}"] for field in FIELDS},
             )
+            standing_line = gr.HTML("", elem_id="standing")
+            domains.button()
             sign_in_button(settings)
         setup = gr.HTML("", elem_id="setup")
+        domains.build(settings, store)
         with gr.Row(elem_id="editor"):
             steps = part(
                 "steps",
@@ -78,7 +82,7 @@ def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]
                 elem_id="steps",
                 steps=[{"key": step.key, "name": WORDS.texts[step.name]} for step in STEPS],
             )
-            page = Page(settings, store, session, keeper, undo, setup, steps)
+            page = Page(settings, store, session, keeper, undo, setup, steps, standing_line)
             with gr.Column(elem_id="panels"):
                 built = [
                     build(page)
@@ -105,18 +109,19 @@ def _wire_opening(blocks: gr.Blocks, page: Page) -> None:
         token: gr.OAuthToken | None,
     ) -> list[Any]:
         session.language = language_of(request)
-        who = visitor(page.settings, profile, token)
+        who = visitor(page.settings, profile, token, request)
         opened = handlers.open_page(page.settings, page.store, session, who)
         view = page.view_values(opened.view)
         return [opened.keeper, opened.setup, *opened.values, *view]
 
-    blocks.load(
+    opening = blocks.load(
         open_page,
         inputs=[page.session],
         outputs=[page.keeper, page.setup, *page.screen, *page.view],
         show_progress="hidden",
         api_visibility="private",
     )
+    standing.follow(page, opening)
 
 
 def _wire_editing(page: Page) -> None:
@@ -138,7 +143,7 @@ def _wire_editing(page: Page) -> None:
         event: gr.EventData,
     ) -> None:
         session.language = language_of(request)
-        who = visitor(page.settings, profile, token)
+        who = visitor(page.settings, profile, token, request)
         handlers.reopen(page.settings, page.store, session, who, event._data.get("base"))
 
     def set_language(event: gr.EventData) -> str:

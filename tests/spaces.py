@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Mapping
@@ -143,3 +144,29 @@ def _ended(process: subprocess.Popen[bytes] | ForkServerProcess) -> bool:
     if isinstance(process, ForkServerProcess):
         return process.exitcode is not None
     return process.poll() is not None
+
+
+def write_files(files: Mapping[str, bytes], folder: Path) -> Path:
+    """Lay out the files of a Space in an empty folder."""
+    for path, data in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    return folder
+
+
+def start(package: str, folder: Path, env: Mapping[str, str]) -> RunningSpace:
+    """A laid out Space as the Hub starts it: ``python app.py``, this checkout out of reach."""
+    return RunningSpace(
+        package,
+        {**env, "PYTHONPATH": str(folder)},
+        folder=folder,
+        command=alone("import runpy; runpy.run_path('app.py', run_name='__main__')"),
+    )
+
+
+def alone(code: str) -> list[str]:
+    """The command that runs ``code`` with installed packages but without this checkout."""
+    # -S leaves out what an editable install of this checkout would add to the path.
+    site = sysconfig.get_paths()["purelib"]
+    return [sys.executable, "-S", "-c", f"import sys; sys.path.append({site!r}); {code}"]

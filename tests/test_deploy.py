@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
-import sysconfig
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,31 +24,13 @@ from pipeline.deploy import ANNOTATE_SPACE, SEED_SPACE, SPACES, Space, annotate_
 from tests.conftest import NewPage
 from tests.factories import a_sample, fill
 from tests.hub_server import Fault, HubServer
-from tests.spaces import ROOT, RunningSpace
+from tests.spaces import ROOT, start, write_files
 from tests.test_cli import a_line, away, nobody_at, run
 
 
 def lay_out(space: Space, folder: Path) -> Path:
     """Write the files of ``space`` into an empty folder."""
-    for path, data in assemble(space).items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-    return folder
-
-
-def start(space: Space, folder: Path, project: str) -> RunningSpace:
-    """The Space as the Hub starts it: ``python app.py``, this checkout out of reach."""
-    site = sysconfig.get_paths()["purelib"]
-    # -S leaves out what an editable install of this checkout would add to the path.
-    run_app = "runpy.run_path('app.py', run_name='__main__')"
-    code = f"import sys, runpy; sys.path.append({site!r}); {run_app}"
-    return RunningSpace(
-        space.package,
-        {"SEEDBED_PROJECT": project, "PYTHONPATH": str(folder)},
-        folder=folder,
-        command=[sys.executable, "-S", "-c", code],
-    )
+    return write_files(assemble(space), folder)
 
 
 @pytest.mark.browser
@@ -64,7 +48,7 @@ def test_an_assembled_space_starts_alone(
         check=False,
     )
     assert done.returncode != 0, "the checkout can still be imported"
-    with start(space, place, str(folder)) as running:
+    with start(space.package, place, {"SEEDBED_PROJECT": str(folder)}) as running:
         page = new_page()
         page.goto(running.url)
         expect(page.get_by_text("Farming").first).to_be_visible()
@@ -73,13 +57,32 @@ def test_an_assembled_space_starts_alone(
 @pytest.mark.browser
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.package)
 def test_a_space_without_settings_says_what_is_missing(
-    space: Space, tmp_path: Path, new_page: NewPage
+    space: Space, hub: HubServer, tmp_path: Path, new_page: NewPage
 ) -> None:
     place = lay_out(space, tmp_path / "space")
-    with start(space, place, "") as running:
-        page = new_page()
+    env = {**hub.client_env(), **hub.sign_in_env("ana/vines-x", "openid profile")}
+    with start(space.package, place, {**env, "SEEDBED_PROJECT": ""}) as running:
+        page = new_page(locale="de-DE")
         page.goto(running.url)
+        expect(page.get_by_text("This Space is not set up yet")).to_have_count(0)
+        expect(page.get_by_role("heading", name="noch nicht eingerichtet")).to_be_visible()
         expect(page.get_by_text("SEEDBED_PROJECT").first).to_be_visible()
+        expect(page.get_by_text("startet der Space von selbst neu").last).to_be_visible()
+        settings = f"{hub.url}/spaces/ana/vines-x/settings"
+        opens = "Einstellungen öffnen"
+        if space == SEED_SPACE:
+            expect(page.get_by_role("link", name=opens)).to_have_attribute("href", settings)
+        else:
+            with page.expect_popup() as popup:
+                page.get_by_role("button", name=opens).click()
+            assert popup.value.url == settings
+        page.get_by_role("button", name="Noch einmal versuchen").click()
+        expect(page.get_by_role("heading", name="noch nicht eingerichtet")).to_be_visible()
+        if space == SEED_SPACE:
+            page.get_by_role("button", name="Stattdessen ein neues Projekt anlegen").click()
+            heading = page.get_by_role("heading", name="Ein Projekt für ein anderes Fachgebiet")
+            expect(heading).to_be_visible()
+            expect(page.get_by_text("Melden Sie sich zuerst bei Hugging Face an")).to_be_visible()
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.package)
@@ -94,7 +97,8 @@ def test_a_space_pins_what_it_imports_and_no_more(space: Space) -> None:
     for line in wanted:
         assert line == known[line.split("==")[0].split("[")[0]], "pins must agree"
     imported: set[str] = set()
-    for path, data in files.items():
+    # What a Space only carries to make others from is not run there.
+    for path, data in assemble(replace(space, makes_others=False)).items():
         if path.endswith(".py"):
             for node in ast.walk(ast.parse(data)):
                 if isinstance(node, ast.Import):
@@ -139,9 +143,11 @@ def test_deploying_a_folder_makes_a_dataset_and_two_spaces(hub: HubServer, folde
         assert set(hub.secrets(name)) == ({"SEEDBED_SECRET"} if space.signs else set())
         assert f"{hub.url}/spaces/{name}" in done.stdout
     assert "a token that may write to ana/farming" in done.stdout
-    (only_you,) = [line for line in done.stdout.splitlines() if "-annotate/settings" in line]
-    assert "make the Space public" in only_you
+    assert "a token that may read ana/farming" in done.stdout
     assert done.stdout.count("make the Space public") == 1
+    for suffix in ("seed", "annotate"):
+        assert f"{hub.url}/spaces/ana/farming-{suffix}/settings" in done.stdout
+    assert f"{hub.url}/settings/tokens/new" in done.stdout
     everything = b"".join(
         data
         for name, kind in (
@@ -265,3 +271,61 @@ def test_deploying_with_a_read_only_token_says_so(hub: HubServer, folder: Path) 
     env = hub.client_env(hub.add_token("ana", "read"))
     fill(FolderStore(folder), [])
     assert "write" in run("deploy", "ana/farming", "--from", folder, env=env, code=1).stderr
+
+
+def test_a_space_that_shows_something_else_is_refused(hub: HubServer, folder: Path) -> None:
+    token = hub.add_user("ana")
+    fill(FolderStore(folder), [])
+    hub.create_repo("ana/farming-seed", "space")
+    hub.write("ana/farming-seed", {"app.py": b"print()"}, repo_type="space")
+    before = hub.head("ana/farming-seed", "space")
+    said = run("deploy", "ana/farming", "--from", folder, env=hub.client_env(token), code=1)
+    assert "ana/farming-seed is another Space already" in a_line(said.stderr)
+    assert hub.head("ana/farming-seed", "space") == before
+
+
+def test_a_space_left_by_a_deploy_that_broke_off_is_taken_up(hub: HubServer, folder: Path) -> None:
+    token = hub.add_user("ana")
+    fill(FolderStore(folder), [])
+    hub.create_repo("ana/farming-seed", "space")
+    hub.write("ana/farming-seed", {"app.py": assemble(SEED_SPACE)["app.py"]}, repo_type="space")
+    run("deploy", "ana/farming", "--from", folder, env=hub.client_env(token))
+    assert hub.variables("ana/farming-seed") == {"SEEDBED_PROJECT": "ana/farming"}
+
+
+def test_what_is_made_public_needs_less_by_hand(hub: HubServer, folder: Path) -> None:
+    token = hub.add_user("ana")
+    fill(FolderStore(folder), [])
+    said = run("deploy", "ana/farming", "--from", folder, "--public", env=hub.client_env(token))
+    kinds = (("ana/farming", "dataset"), ("ana/farming-seed", "space"))
+    assert {hub.repo(name, kind).visibility for name, kind in kinds} == {"public"}
+    assert "may read" not in said.stdout
+    assert "make the Space public" not in said.stdout
+    assert "a token that may write to ana/farming" in said.stdout
+    api = HfApi(endpoint=hub.url, token=token)
+    api.add_space_secret("ana/farming-annotate", "HF_TOKEN", "hf_given")
+    again = run("deploy", "ana/farming", env=hub.client_env(token)).stdout
+    assert "HF_TOKEN" not in again
+
+
+def test_what_remains_by_hand_is_said_in_five_languages() -> None:
+    words = json.loads((ROOT / "pipeline" / "by_hand.json").read_text())
+    for key, said in words.items():
+        assert list(said) == ["en", "es", "pt", "fr", "de"], key
+        places = {tuple(sorted(set(re.findall(r"\{\w+\}", text)))) for text in said.values()}
+        assert len(places) == 1, key
+
+
+@pytest.mark.browser
+def test_a_space_with_a_setting_that_cannot_be_read_says_which(
+    hub: HubServer, tmp_path: Path, new_page: NewPage
+) -> None:
+    place = lay_out(ANNOTATE_SPACE, tmp_path / "space")
+    env = {**hub.client_env(), **hub.sign_in_env("ana/vines-x", "openid profile")}
+    wrong = {**env, "SEEDBED_PROJECT": "ana/vines", "SEEDBED_COMMIT_SECONDS": "<b>soon"}
+    with start(ANNOTATE_SPACE.package, place, wrong) as running:
+        page = new_page(locale="pt-PT")
+        page.goto(running.url)
+        expect(page.get_by_text("SEEDBED_COMMIT_SECONDS is '<b>soon'")).to_be_visible()
+        expect(page.get_by_role("heading", name="ainda não está configurado")).to_be_visible()
+        expect(page.get_by_role("link", name="Abrir as definições")).to_be_visible()

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "seed_space": {
         "seed_space",
         "pipeline.core",
+        "pipeline.deploy",  # new projects are made from it
         "pipeline.generation",
         "pipeline.curation",
         "pipeline.web",

@@ -35,7 +35,7 @@ async function ask(name, payload, as = identity) {
   reachable = true;
   const current = session && name !== "hello" && JSON.stringify(as) === JSON.stringify(identity);
   if (reply.error) {
-    const error = Object.assign(new Error(reply.error), { kind: reply.kind ?? "invalid", retryAfter: reply.retry_after, lead: reply.lead });
+    const error = Object.assign(new Error(reply.error), { kind: reply.kind ?? "invalid", retryAfter: reply.retry_after, lead: reply.lead, setup: reply.setup });
     if (current && name !== "control" && SHUT_OUT.includes(error.kind)) notIn(error);
     throw error;
   }

@@ -81,7 +81,15 @@ function notIn(error) {
   const text = waiting ? `${error.message} ${sayCount("answers_wait", waiting)}` : error.message;
   const withoutInvitation = error.kind === "invitation" && who().invite
     ? [[say("without_invitation"), () => { leaveInvitation(); start(); }]] : [];
+  if (error.setup) return notSetUp(error, waiting ? ` ${sayCount("answers_wait", waiting)}` : "");
   message(titleFor(error, "not_ready"), text, [[say("try_again"), start], ...withoutInvitation]);
+}
+
+// The Space lacks a variable or a secret, which only its owner can set.
+function notSetUp({ setup }, more) {
+  const open = () => window.open(setup.settings, "_blank", "noopener");
+  const text = `${say(`setup_${setup.lack}`, { project: setup.project })} ${say("setup_restart")}${more}`;
+  message(say("setup_title"), text, [[say("setup_open"), open], [say("try_again"), start]]);
 }
 
 function askName({ domain, problem }, somebodyWasHere = false) {

@@ -150,13 +150,13 @@ def load_feedback(store: Store) -> Feedback:
     return feedback
 
 
-def make_project(store: Store, seed: Seed, project: Project) -> list[str]:
+def make_project(store: Store, seed: Seed, project: Project, *, private: bool = True) -> list[str]:
     """Make a project with its first files; what already exists stays as it is.
 
     Returns:
         The files that were added; none if the project was there.
     """
-    store.create()
+    store.create(private=private)
     added = []
     files = {layout.SEED: seed.to_json(), layout.PROJECT: project.to_json()}
     for path, data in files.items():

@@ -13,6 +13,7 @@ from pipeline.core.errors import InvalidInput
 
 HUB: Final = "https://huggingface.co"
 _COMMIT_SECONDS: Final = 60.0
+_MOST_SAMPLES: Final = 100_000
 
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(:[0-9]{1,5})?")
 
@@ -33,6 +34,9 @@ class Settings:
             folder, keeps one among its working files.
         commit_seconds: Least time between two commits of feedback to the Hub.
         on_space: Running as a Hugging Face Space, so visitors sign in for themselves.
+        space_id: ``user/name`` of that Space.
+        visitor_samples: Samples a day that the owner pays for each visitor of a Space.
+        visitor_samples_total: Samples a day that the owner pays for all visitors together.
     """
 
     project: str = ""
@@ -44,20 +48,30 @@ class Settings:
     secret: str | None = field(default=None, repr=False)
     commit_seconds: float = _COMMIT_SECONDS
     on_space: bool = False
+    space_id: str | None = None
+    visitor_samples: int = 0
+    visitor_samples_total: int = 0
+
+    @property
+    def space_settings(self) -> str | None:
+        """Where the owner of this Space sets its variables and secrets."""
+        return f"{self.hub}/spaces/{self.space_id}/settings" if self.space_id else None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
         """Read the variables that start with ``SEEDBED_`` and the Hub's own.
 
         Ours are ``SEEDBED_PROJECT``, ``SEEDBED_API_KEY``, ``SEEDBED_API_HOST``,
-        ``SEEDBED_WORK_DIR``, ``SEEDBED_SECRET`` and ``SEEDBED_COMMIT_SECONDS``; the Hub's are
-        ``HF_TOKEN``, ``HF_ENDPOINT`` and, on a Space,
-        ``SYSTEM=spaces``.
+        ``SEEDBED_WORK_DIR``, ``SEEDBED_SECRET``, ``SEEDBED_COMMIT_SECONDS``,
+        ``SEEDBED_VISITOR_SAMPLES`` and ``SEEDBED_VISITOR_SAMPLES_TOTAL`` (ten times as many by
+        default); the Hub's are ``HF_TOKEN``, ``HF_ENDPOINT`` and, on a Space, ``SYSTEM=spaces``
+        and ``SPACE_ID``.
 
         Raises:
-            InvalidInput: ``HF_ENDPOINT`` is not a web address, ``SEEDBED_API_HOST`` no host, or
-                ``SEEDBED_COMMIT_SECONDS`` no time.
+            InvalidInput: ``HF_ENDPOINT`` is not a web address, ``SEEDBED_API_HOST`` no host,
+                ``SEEDBED_COMMIT_SECONDS`` no time, or a number of samples no number.
         """
+        each = _samples(env, "SEEDBED_VISITOR_SAMPLES", 0)
         hub = env.get("HF_ENDPOINT", "").rstrip("/") or HUB
         if not hub.startswith(("http://", "https://")):
             raise InvalidInput(
@@ -74,6 +88,9 @@ class Settings:
             secret=env.get("SEEDBED_SECRET", "").strip() or None,
             commit_seconds=_seconds(env.get("SEEDBED_COMMIT_SECONDS", "")),
             on_space=env.get("SYSTEM") == "spaces",
+            space_id=env.get("SPACE_ID", "").strip() or None,
+            visitor_samples=each,
+            visitor_samples_total=_samples(env, "SEEDBED_VISITOR_SAMPLES_TOTAL", 10 * each),
         )
 
 
@@ -90,6 +107,18 @@ def _seconds(text: str) -> float:
             "Write a number of seconds from 1 to 3600, or unset it.",
         )
     return seconds
+
+
+def _samples(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and int(text) <= _MOST_SAMPLES):
+        raise InvalidInput(
+            f"{name} is {text!r}, which is no number of samples.",
+            f"Write a whole number from 0 to {_MOST_SAMPLES}, or unset it.",
+        )
+    return int(text)
 
 
 def _hosts(text: str) -> frozenset[str]:

@@ -50,8 +50,8 @@ class Store(Protocol):
     def exists(self) -> bool:
         """Tell whether there is a project here that these credentials may read."""
 
-    def create(self) -> None:
-        """Make the (private) repository or the folder; leave an existing one alone."""
+    def create(self, *, private: bool = True) -> None:
+        """Make the repository or the folder; leave an existing one alone."""
 
     def can_write(self) -> bool:
         """Tell whether these credentials may write, without writing."""

@@ -58,12 +58,13 @@ class FolderStore:
         with _unreadable(self._name):
             return any((self._root / path).is_file() for path in (layout.SEED, layout.PROJECT))
 
-    def create(self) -> None:
-        """Make the folder.
+    def create(self, *, private: bool = True) -> None:
+        """Make the folder; who may see it is the machine's affair.
 
         Raises:
             NotAllowed: The place cannot be written, or a file is in the way.
         """
+        del private
         with _disk_errors(self._name):
             self._root.mkdir(parents=True, exist_ok=True)
 

@@ -76,10 +76,10 @@ class HubStore:
             return False
         return True
 
-    def create(self) -> None:
-        """Make the repository, private."""
+    def create(self, *, private: bool = True) -> None:
+        """Make the repository."""
         with self._errors():
-            self._api.create_repo(self._name, repo_type="dataset", private=True, exist_ok=True)
+            self._api.create_repo(self._name, repo_type="dataset", private=private, exist_ok=True)
 
     def can_write(self) -> bool:
         """Tell whether the token's owner may write here, as far as the Hub tells beforehand.

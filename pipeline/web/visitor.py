@@ -15,6 +15,8 @@ from pipeline.core.errors import NotSignedIn
 from pipeline.core.projects import open_store
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
+from pipeline.web.address import address_of
+from pipeline.web.words import language_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,20 @@ class Visitor:
     Attributes:
         name: Hugging Face user name, or None when nobody is signed in.
         token: Their own token, None when they have none.
+        scopes: What that token was granted, None when that is not told (a token of one's own).
+        address: The machine that the request comes from.
+        language: Of their browser, one of ``pipeline.web.words.LANGUAGES``.
     """
 
     name: str | None = None
     token: str | None = field(default=None, repr=False)
+    scopes: frozenset[str] | None = None
+    address: str | None = None
+    language: str = "en"
+
+    def may(self, scope: str) -> bool:
+        """Tell whether their token was granted ``scope``, as far as that is told."""
+        return self.token is not None and (self.scopes is None or scope in self.scopes)
 
 
 def sign_in_button(settings: Settings) -> None:
@@ -36,19 +48,23 @@ def sign_in_button(settings: Settings) -> None:
     Elsewhere Gradio's button stands for the account of the machine, and raises where there is none.
     """
     if settings.on_space and oauth.OAUTH_CLIENT_ID:
-        gr.LoginButton(size="sm", elem_id="sign-in")
+        gr.LoginButton(logout_value="Sign out ({})", size="sm", elem_id="sign-in")
 
 
 def visitor(
-    settings: Settings, profile: gr.OAuthProfile | None, token: gr.OAuthToken | None
+    settings: Settings,
+    profile: gr.OAuthProfile | None,
+    token: gr.OAuthToken | None,
+    request: gr.Request | None,
 ) -> Visitor:
     """Tell who sent a request, from what Gradio hands to its handler."""
+    address, language = address_of(request), language_of(request)
     if not settings.on_space:
-        return Visitor(None, settings.hf_token)
-    return Visitor(
-        profile.username if profile is not None else None,
-        token.token if token is not None else None,
-    )
+        return Visitor(None, settings.hf_token, None, address, language)
+    if profile is None or token is None:
+        return Visitor(address=address, language=language)
+    granted = frozenset(str(token.scope or "").replace(",", " ").split())
+    return Visitor(profile.username, token.token, granted or None, address, language)
 
 
 def reading_store(settings: Settings) -> Store:

@@ -33,7 +33,7 @@ function go(key, { focus = true } = {}) {
   for (const [name, { button }] of buttons) {
     if (name === key) button.setAttribute("aria-current", "step"); else button.removeAttribute("aria-current");
   }
-  history.replaceState(history.state, "", "#" + key);
+  history.replaceState(history.state, "", location.pathname + location.search + "#" + key);
   const strip = element.querySelector(".steps");
   const button = buttons.get(key).button;
   strip.scrollLeft = button.offsetLeft - strip.offsetLeft - 16;

@@ -33,11 +33,12 @@ def build(page: Page) -> Wire:
 
     def count(
         session: Session,
+        request: gr.Request,
         profile: gr.OAuthProfile | None,
         token: gr.OAuthToken | None,
         *values: object,
     ) -> list[Any]:
-        who = visitor(page.settings, profile, token)
+        who = visitor(page.settings, profile, token, request)
         try:
             found = outlook.count(page.settings, page.store, session, who)
         except SeedbedError as error:

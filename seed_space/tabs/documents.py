@@ -34,11 +34,12 @@ def build(page: Page) -> Wire:
 
     def look_over(
         session: Session,
+        request: gr.Request,
         profile: gr.OAuthProfile | None,
         token: gr.OAuthToken | None,
         *values: object,
     ) -> list[Any]:
-        who = visitor(page.settings, profile, token)
+        who = visitor(page.settings, profile, token, request)
         handlers.read_documents(page.settings, page.store, session, who)
         return page.view_values(handlers.look_over(session, values))
 
@@ -76,10 +77,14 @@ def _server_function(page: Page, name: str, act: Act) -> Callable[..., Any]:
 
     def call(
         asked: dict[str, Any],
+        request: gr.Request,
         profile: gr.OAuthProfile | None,
         token: gr.OAuthToken | None,
     ) -> Reply:
-        return act(visitor(page.settings, profile, token), asked if isinstance(asked, dict) else {})
+        return act(
+            visitor(page.settings, profile, token, request),
+            asked if isinstance(asked, dict) else {},
+        )
 
     call.__name__ = name
     return call

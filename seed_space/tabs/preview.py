@@ -11,7 +11,7 @@ from gradio.context import Context
 
 from pipeline.web.serve import note
 from pipeline.web.visitor import visitor
-from seed_space import handlers
+from seed_space import handlers, standing
 from seed_space.background import Background
 from seed_space.page import Page
 from seed_space.parts import part
@@ -48,7 +48,7 @@ def build(page: Page) -> Wire:
         compared: object,
         *values: object,
     ) -> AsyncIterator[list[Any]]:
-        who = visitor(page.settings, profile, token)
+        who = visitor(page.settings, profile, token, request)
         states = background.stream(
             request.session_hash or "",
             lambda: run(page.settings, page.store, session, who, chosen, compared, values),
@@ -84,6 +84,7 @@ def build(page: Page) -> Wire:
             show_progress="hidden",
             api_visibility="private",
         )
+        standing.follow(page, writing)
         writing.then(
             look_over,
             inputs=[page.session, *page.screen],

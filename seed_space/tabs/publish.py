@@ -8,7 +8,7 @@ import gradio as gr
 
 from pipeline.core.errors import SeedbedError
 from pipeline.web.visitor import Visitor, visitor
-from seed_space import handlers, versions, versions_pieces
+from seed_space import handlers, standing, versions, versions_pieces
 from seed_space.page import Page
 from seed_space.parts import part
 from seed_space.session import Session, open_for
@@ -32,12 +32,13 @@ def build(page: Page) -> Wire:
 
     def save(
         session: Session,
+        request: gr.Request,
         profile: gr.OAuthProfile | None,
         token: gr.OAuthToken | None,
         chosen: object,
         *values: object,
     ) -> list[Any]:
-        who = visitor(page.settings, profile, token)
+        who = visitor(page.settings, profile, token, request)
         saving = handlers.save(page.settings, session, who, values, chosen)
         view = handlers.look_over(session, saving.values or list(values))
         *shown, button = page.view_values(view)
@@ -53,11 +54,12 @@ def build(page: Page) -> Wire:
 
     def look(
         session: Session,
+        request: gr.Request,
         profile: gr.OAuthProfile | None,
         token: gr.OAuthToken | None,
         *values: object,
     ) -> list[Any]:
-        who = visitor(page.settings, profile, token)
+        who = visitor(page.settings, profile, token, request)
         session.may = versions.access_of(page.settings, who)
         told = versions_pieces.access(session.language, page.settings, session.may)
         view = page.view_values(handlers.look_over(session, values))
@@ -65,12 +67,13 @@ def build(page: Page) -> Wire:
 
     def act(
         session: Session,
+        request: gr.Request,
         profile: gr.OAuthProfile | None,
         token: gr.OAuthToken | None,
         event: gr.EventData,
         *values: object,
     ) -> list[Any]:
-        who = visitor(page.settings, profile, token)
+        who = visitor(page.settings, profile, token, request)
         shown, new = _act(page, session, who, event._data, values)
         if new is None:
             return [shown, *(gr.skip() for _ in (*page.screen, *page.view))]
@@ -97,6 +100,7 @@ def build(page: Page) -> Wire:
             outputs=[past, *page.screen, *page.view],
             **quietly,
         )
+        standing.follow(page, saved)
 
     return wire
 

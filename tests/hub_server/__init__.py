@@ -15,7 +15,7 @@ Large files work through hf_xet (see `xet`) as well as through the plain LFS pro
 clients use with `HF_HUB_DISABLE_XET=1` or when given a file object.
 
 Not here: discussions (a pull request exists only as the `refs/pr/N` that `create_pr` makes), gated
-access, `.gitignore` filtering, copies of LFS files between repositories, OAuth, the dataset viewer.
+access, `.gitignore` filtering, copies of LFS files between repositories, the dataset viewer.
 """
 
 from tests.hub_server.faults import Fault

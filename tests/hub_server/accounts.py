@@ -12,13 +12,15 @@ Role = Literal["write", "read", "fineGrained"]
 class Caller:
     """The user behind a token, with that token's role.
 
-    A fine-grained token counts as one with every permission on its user's own namespaces.
+    A fine-grained token counts as one with every permission on its user's own namespaces; one of a
+    sign-in may do what its scopes say.
     """
 
     name: str
     orgs: frozenset[str]
     role: Role
     org_role: str | None = "write"
+    scopes: frozenset[str] | None = None
 
     def belongs_to(self, namespace: str) -> bool:
         """Whether the namespace is the user's own or one of their organisations."""
@@ -27,7 +29,8 @@ class Caller:
     @property
     def can_write(self) -> bool:
         """Whether the token can write anywhere at all."""
-        return self.role != "read"
+        writing = {"write-repos", "contribute-repos", "manage-repos"}
+        return self.role != "read" and (self.scopes is None or bool(self.scopes & writing))
 
 
 @dataclass(slots=True)
@@ -43,10 +46,12 @@ class Accounts:
         self.orgs[name] = frozenset(orgs)
         self.org_roles[name] = org_role
 
-    def add_token(self, name: str, role: Role, token: str | None) -> str:
+    def add_token(
+        self, name: str, role: Role, token: str | None, scopes: frozenset[str] | None = None
+    ) -> str:
         """Give a registered user one more token."""
         if name not in self.orgs:
             raise KeyError(f"no user {name!r}: call add_user first")
         token = token or f"hf_{secrets.token_hex(17)}"
-        self.callers[token] = Caller(name, self.orgs[name], role, self.org_roles[name])
+        self.callers[token] = Caller(name, self.orgs[name], role, self.org_roles[name], scopes)
         return token

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from tests.hub_server import lfs, managing, reading, spaces, writing
+from tests.hub_server import lfs, managing, openid, reading, spaces, writing
 from tests.hub_server.accounts import Caller
 from tests.hub_server.faults import Fault
 from tests.hub_server.state import Hub, Record
@@ -19,7 +19,7 @@ from tests.hub_server.wire import Call, HubError, Route
 
 ROUTES = [
     (re.compile(route.pattern), route)
-    for module in (managing, reading, writing, lfs, spaces)
+    for module in (managing, reading, writing, lfs, spaces, openid)
     for route in module.ROUTES
 ]
 
@@ -79,7 +79,7 @@ class HubApp:
         headers: dict[str, str] = {}
         try:
             headers = self.hub.rate_headers(call.caller, _bucket(call.path))
-            if call.caller is None and call.headers.get("authorization"):
+            if call.caller is None and call.headers.get("authorization", "").startswith("Bearer "):
                 raise HubError(401, "Invalid credentials in Authorization header")
             if route is None:
                 raise HubError(404, f"No route for {call.method} {call.path}")

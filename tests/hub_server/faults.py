@@ -16,6 +16,8 @@ Operation = Literal[
     "lfs_verify", "commit", "branch", "tag", "super_squash",
     # Spaces
     "secrets", "variables", "runtime", "restart", "pause", "hardware", "sleep_time",
+    # signing in
+    "openid",
 ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.hub_server.app import HubApp
+from tests.hub_server.openid import CLIENT, CLIENT_SECRET
 from tests.hub_server.state import Hub
 from tests.loopback import HOST, Loopback
 
@@ -71,6 +72,20 @@ class HubServer(Hub):
     def stop(self) -> None:
         """Refuse connections from now on; what was stored stays."""
         self._loopback.stop()
+
+    def sign_in_env(self, space: str, scopes: str) -> dict[str, str]:
+        """Environment of a Space whose visitors sign in here, to be laid over `client_env`.
+
+        Set `signing_in` to whoever shall press the button.
+        """
+        return {
+            "SYSTEM": "spaces",
+            "SPACE_ID": space,
+            "OAUTH_CLIENT_ID": CLIENT,
+            "OAUTH_CLIENT_SECRET": CLIENT_SECRET,
+            "OAUTH_SCOPES": scopes,
+            "OPENID_PROVIDER_URL": self.url,
+        }
 
     def client_env(self, token: str | None = None, *, xet: bool = True) -> dict[str, str]:
         """Environment for a client in a subprocess, to be laid over `os.environ`.

@@ -43,6 +43,15 @@ class RateWindow:
     used: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What somebody who signs in has consented to, until the code for it is used."""
+
+    user: str
+    scopes: frozenset[str]
+    nonce: str | None
+
+
 class Hub:
     """Everything the server knows. All attributes below may be set while it is running.
 
@@ -56,6 +65,8 @@ class Hub:
         enforce_rate_limits: Whether going beyond them is refused with 429.
         lfs_part_size: Bytes; larger files go up in parts when sent without hf_xet.
         clock: Seconds since the epoch, for dates and quotas; `advance` adds to it.
+        signing_in: Who presses “Authorize” when a Space sends its visitor here to sign in.
+        withheld: Scopes that they do not grant.
     """
 
     def __init__(
@@ -75,6 +86,10 @@ class Hub:
         self.enforce_rate_limits = False
         self.lfs_part_size = lfs_part_size
         self.clock = clock
+
+        self.signing_in: str | None = None
+        self.withheld: frozenset[str] = frozenset()
+        self.grants: dict[str, Grant] = {}
 
         self.lock = threading.RLock()
         self.accounts = Accounts()

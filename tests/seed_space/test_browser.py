@@ -398,7 +398,7 @@ def test_a_space_that_is_not_set_up_says_what_to_do(folder: Path, new_page: NewP
     with RunningSpace("seed_space", {"SEEDBED_PROJECT": str(folder)}) as running:
         page = new_page()
         page.goto(running.url)
-        expect(page.get_by_role("heading", name="This Space is not ready yet")).to_be_visible()
+        expect(page.get_by_role("heading", name="This Space is not set up yet")).to_be_visible()
         expect(page.locator("#setup")).to_contain_text("There is no project")
         expect(page.get_by_label("Name of the domain")).to_be_hidden()
         make_project(FolderStore(folder), a_seed(), Project())

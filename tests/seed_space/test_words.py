@@ -16,8 +16,10 @@ from fastapi import Request
 from pipeline.core.checks import MESSAGES, Level, Problem, check
 from pipeline.core.errors import NotAllowed, RateLimited
 from pipeline.core.schema import Example, Quota, Seed
+from pipeline.core.settings import Settings
+from pipeline.web.visitor import Visitor
 from pipeline.web.words import LANGUAGES, language_of, number
-from seed_space import pieces
+from seed_space import pieces, setting_up
 from seed_space.changes import compare
 from seed_space.screen import FIELDS, STEP_OF, name_of, read, show, told
 from seed_space.words import WORDS, Told, count, layout, say
@@ -191,7 +193,9 @@ def test_an_error_in_english_gets_a_headline_that_its_reader_understands() -> No
     assert "Ihr Konto darf das nicht" in shown
     assert 'lang="en"' in shown
     assert "&lt;b&gt;ana/farm is not yours.&lt;/b&gt; Ask ana." in shown
-    assert "Hub bittet um etwas Geduld" in pieces.setup("de", RateLimited("Slow down.", 3))
+    slow = RateLimited("Slow down.", 3)
+    page = setting_up.page(Settings(project="ana/farm"), slow, Visitor(language="de"))
+    assert "Hub bittet um etwas Geduld" in page
     assert "strong" not in pieces.failure("en", error)
     assert pieces.failure("de", Told("Zu lang.", "Kürzen.")).count("Zu lang. Kürzen.") == 1
     assert 'lang="en"' not in pieces.failure("de", Told("Zu lang.", "Kürzen."))
