@@ -284,6 +284,7 @@ def test_samples_stream_in_and_show_what_was_sent(space: RunningSpace, new_page:
     cards = page.locator("#preview-cards article")
     expect(cards).to_have_count(3)
     expect(page.locator("#preview-status")).to_contain_text("No language model wrote these")
+    page.locator("#preview-engineer > button").click()
     expect(page.locator("#preview-engineer code").first).to_have_text(re.compile("^[0-9a-f]{16}$"))
     cards.first.get_by_text("The exact messages that were sent").click()
     expect(cards.first).to_contain_text("You are a ploughman who was never saved.")
