@@ -26,6 +26,9 @@ function show() {
   for (const name of MODES) radios.get(name).checked = name === mode;
   for (const name of ["models", "experts"]) piece(name).hidden = name !== mode;
   piece("hint").hidden = mode === "samples";
+  // Only what is asked for is in the page, so that no other field is mistaken for one of these.
+  if (mode === "models") drawModels(); else piece("models").replaceChildren();
+  if (mode === "experts") drawExperts(); else piece("experts").replaceChildren();
 }
 
 function drawModels() {
@@ -81,8 +84,7 @@ function fromServer() {
     own = [false, known.length < 2];
   }
   if (!text) text = value.saved ?? "";
-  drawModels();
-  drawExperts();
+  show();
   choose();
 }
 watch("value", fromServer);

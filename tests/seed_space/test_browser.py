@@ -290,7 +290,8 @@ def test_samples_stream_in_and_show_what_was_sent(space: RunningSpace, new_page:
     cards = page.locator("#preview-cards article")
     expect(cards).to_have_count(3)
     expect(page.locator("#preview-status")).to_contain_text("No language model wrote these")
-    expect(page.locator("#preview-status code").first).to_have_text(re.compile("^[0-9a-f]{16}$"))
+    page.locator("#preview-engineer > button").click()
+    expect(page.locator("#preview-engineer code").first).to_have_text(re.compile("^[0-9a-f]{16}$"))
     cards.first.get_by_text("The exact messages that were sent").click()
     expect(cards.first).to_contain_text("You are a ploughman who was never saved.")
     expect(mark(page, "Preview")).to_contain_text("done")
@@ -389,7 +390,16 @@ def test_a_phone_sees_every_step_without_scrolling_sideways(
 ) -> None:
     page = new_page(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
     enter(page, space.url)
-    for step in ("Expert", "Topics", "Perspectives", "Examples", "Preview", "Publish", "Domain"):
+    for step in (
+        "Expert",
+        "Topics",
+        "Perspectives",
+        "Examples",
+        "Preview",
+        "Coverage",
+        "Publish",
+        "Domain",
+    ):
         go(page, step)
         assert page.evaluate("document.documentElement.scrollWidth") == 360, step
 
