@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from pipeline.core.checks import Level, Problem
 from pipeline.core.errors import Conflict, SeedbedError
-from pipeline.core.projects import load_seed, save_seed
+from pipeline.core.projects import SavedSeed, load_seed, save_seed
 from pipeline.core.schema import Seed
 from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Store
@@ -121,24 +121,74 @@ def look_over(session: Session, values: Sequence[object]) -> View:
     )
 
 
-def restore(draft: object, language: str = "en") -> list[Any]:
+def restore(session: Session, draft: object, base: object = None) -> list[Any]:
     """The screen of a draft that a browser kept.
+
+    If it started from another version than the one that is saved now, saving it lets the person
+    choose between the two.
+
+    Args:
+        session: The visitor's.
+        draft: The draft.
+        base: The screen that it started from, if the browser knows.
 
     Raises:
         Told: It is no draft of this version.
     """
-    texts = (0, 1, 2, 3)
-    if (
-        not isinstance(draft, list)
-        or len(draft) != len(FIELDS)
-        or not all(isinstance(draft[i], str) for i in texts)
-        or not all(_is_texts(draft[i]) for i in (4, 5, 7))
-        or not _is_examples(draft[6])
-    ):
+    if not _is_screen(draft):
+        language = session.language
         raise Told(
             say(language, "problems.draft_unreadable"), say(language, "problems.saved_shown")
         )
-    return draft
+    _start_from(session, base)
+    return list(draft)
+
+
+def reopen(
+    settings: Settings, store: Store | None, session: Session, who: Visitor, base: object
+) -> None:
+    """Pick up a page that stayed open while the server restarted.
+
+    Args:
+        settings: Names the project.
+        store: What to read from; by default that project.
+        session: The visitor's, as new.
+        who: The visitor.
+        base: The screen that the page started from; if it is saved still, saving goes on as if
+            nothing had happened, else both versions will be shown.
+    """
+    if session.opened:
+        return
+    try:
+        project = store or open_for(settings, who)
+        open_session(project, session)
+        session.generation = generation_settings(project)
+    except SeedbedError:
+        return  # saving finds out, and says so
+    _start_from(session, base)
+
+
+def _start_from(session: Session, base: object) -> None:
+    """Let ``session`` know that its screen started from ``base`` and not from what is saved now."""
+    if not _is_screen(base) or base == show(session.saved.seed):
+        return
+    seed = read(base, session.saved.seed).seed
+    if seed is not None and session.opened and session.theirs is None:
+        session.theirs = session.saved
+        session.saved = SavedSeed(seed, session.saved.etag)
+
+
+def _is_screen(values: object) -> TypeGuard[list[Any]]:
+    """Whether a browser sent the fields of a screen, each of its kind."""
+    if not isinstance(values, list) or len(values) != len(FIELDS):
+        return False
+    fields = dict(zip(FIELDS, values, strict=True))
+    kinds = {"examples": _is_examples, "topics": _is_texts, "perspectives": _is_texts}
+    kinds["rules"] = _is_texts
+    return all(
+        kinds[name](value) if name in kinds else isinstance(value, str)
+        for name, value in fields.items()
+    )
 
 
 def save(
@@ -173,7 +223,7 @@ def save(
 def _save_mine(
     settings: Settings, store: Store, session: Session, values: Sequence[object]
 ) -> Saving:
-    seed = read(values, session.saved.seed).require(session.language)
+    seed = read(values, session.saved.seed).to_save(session.language)
     if session.saved.etag is not ABSENT and seed == session.saved.seed:
         return Saving(pieces.nothing_to_save(session.language), [], _ready(session, list(values)))
     try:
@@ -194,7 +244,7 @@ def _save_chosen(
 ) -> Saving:
     theirs = session.theirs or load_seed(store)
     base = session.saved.seed if session.opened else None
-    mine = read(values, theirs.seed).require(session.language)
+    mine = read(values, theirs.seed).to_save(session.language)
     answers = {row["field"]: row["choice"] for row in _rows(chosen)}
     rows = choices(base, mine, theirs.seed, session.language)
     for row in rows:

@@ -22,6 +22,7 @@ class Page:
         store: What to read from; None is the project that ``settings`` names.
         session: The visitor's ``Session``.
         keeper: Keeps drafts; tells the server when a field changed.
+        undo: Undoes and redoes changes of the seed's fields.
         setup: Why the editor cannot be shown.
         steps: The stepper.
         fields: The seed's fields by name.
@@ -34,6 +35,7 @@ class Page:
     store: Store | None
     session: gr.State
     keeper: gr.HTML
+    undo: gr.HTML
     setup: gr.HTML
     steps: gr.HTML
     fields: dict[str, gr.components.Component] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 import gradio as gr
@@ -16,6 +17,7 @@ from pipeline.web.words import language_of
 from seed_space import handlers, pieces
 from seed_space.page import Page
 from seed_space.parts import part, text
+from seed_space.screen import FIELDS, warm_up
 from seed_space.session import Session
 from seed_space.tabs import (
     STEPS,
@@ -51,6 +53,7 @@ def build_app(settings: Settings, store: Store | None = None) -> gr.Blocks:
 
 def main(settings: Settings) -> None:
     """Serve until told to stop."""
+    Thread(target=warm_up, daemon=True).start()
     launch(build_app(settings), settings, styles=[STYLE], translations=WORDS.translations())
 
 
@@ -59,6 +62,13 @@ def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]
     with gr.Column(elem_id="seed"):
         with gr.Row(elem_id="seed-top"):
             keeper = part("keeper", None, elem_id="keeper", project=settings.project)
+            undo = part(
+                "undo",
+                None,
+                elem_id="undo",
+                fields=list(FIELDS),
+                names={field: WORDS.texts[f"fields.{field}"] for field in FIELDS},
+            )
             sign_in_button(settings)
         setup = gr.HTML("", elem_id="setup")
         with gr.Row(elem_id="editor"):
@@ -68,7 +78,7 @@ def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]
                 elem_id="steps",
                 steps=[{"key": step.key, "name": WORDS.texts[step.name]} for step in STEPS],
             )
-            page = Page(settings, store, session, keeper, setup, steps)
+            page = Page(settings, store, session, keeper, undo, setup, steps)
             with gr.Column(elem_id="panels"):
                 built = [
                     build(page)
@@ -113,9 +123,24 @@ def _wire_editing(page: Page) -> None:
 
     def restore(session: Session, event: gr.EventData) -> list[Any]:
         try:
-            return [*handlers.restore(event._data.get("draft"), session.language), ""]
+            values = handlers.restore(session, event._data.get("draft"), event._data.get("base"))
         except SeedbedError as error:
             return [*(gr.skip() for _ in page.fields), pieces.failure(session.language, error)]
+        return [*values, ""]
+
+    def reopen(
+        session: Session,
+        request: gr.Request,
+        profile: gr.OAuthProfile | None,
+        token: gr.OAuthToken | None,
+        event: gr.EventData,
+    ) -> None:
+        session.language = language_of(request)
+        who = visitor(page.settings, profile, token)
+        handlers.reopen(page.settings, page.store, session, who, event._data.get("base"))
+
+    def set_language(event: gr.EventData) -> str:
+        return str(event._data.get("language"))
 
     gr.on(
         [field.change for field in page.screen],  # type: ignore[attr-defined]
@@ -129,6 +154,16 @@ def _wire_editing(page: Page) -> None:
         inputs=[page.session, *page.screen],
         outputs=page.view,
         trigger_mode="always_last",
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    page.keeper.select(
+        reopen, inputs=[page.session], show_progress="hidden", api_visibility="private"
+    )
+    # Gradio's drop-down cannot be set by a script of ours.
+    page.undo.submit(
+        set_language,
+        outputs=[page.fields["language"]],
         show_progress="hidden",
         api_visibility="private",
     )

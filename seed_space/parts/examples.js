@@ -3,6 +3,7 @@
 
 const list = piece("list");
 const opened = new Set(); // cards that are open; each card has an id of its own in this page
+const tools = new Set(); // cards whose buttons are shown on a phone
 let lastId = 0;
 
 const say = (text, bad) => {
@@ -13,7 +14,6 @@ const withId = (fields) => ({ id: ++lastId, fields });
 
 function changed() {
   props.value = cards.items.map((card) => card.fields);
-  piece("undo").disabled = !cards.canUndo;
 }
 
 function draw(focus) {
@@ -43,7 +43,7 @@ function drawCard(card, index) {
   });
   const edit = (field, value) => {
     card = { id: card.id, fields: { ...card.fields, [field]: value } };
-    cards.type(index, card.id + field, card);
+    cards.type(index, card);
     title();
   };
   body.append(
@@ -68,7 +68,10 @@ function drawCard(card, index) {
   const remove = () => cards.remove(index, { index, button: "remove" }, word("removed"));
   title();
   return make("li", { className: "example", "data-index": index },
-    make("div", { className: "head" }, grip(), fold, ...itemButtons((what) => word(what, { n: index + 1 }), index, cards.items.length, shift, remove)), body);
+    make("div", { className: "head" }, grip(), fold, ...itemButtons({
+      names: (what) => word(what, { n: index + 1 }), index, count: cards.items.length, shift, remove,
+      opened: tools.has(card.id), open: (yes) => { if (yes) tools.add(card.id); else tools.delete(card.id); },
+    })), body);
 }
 
 // The current list, plus what the example names although the list no longer has it.
@@ -89,14 +92,50 @@ piece("add").addEventListener("click", () => {
   opened.add(card.id);
   cards.add([card], cards.items.length, { index: cards.items.length });
 });
-piece("undo").addEventListener("click", () => cards.undo());
 draggable(list, (from, to) => cards.move(from, to, { index: to, button: "up" }, word("moved", { n: to + 1, all: cards.items.length })));
 document.addEventListener("seedbed:lists", () => {
   list.querySelectorAll("select").forEach((select) => offer(select, select.dataset.kind, select.value));
 });
+// Examples follow the topic or perspective they name when that is renamed.
+const FIELD = { topics: "topic", perspectives: "perspective" };
+let following = { token: null, ids: new Set() };
+document.addEventListener("seedbed:renamed", ({ detail: { kind, from, to, token } }) => {
+  const field = FIELD[kind];
+  if (!field) return;
+  if (following.token !== token) {
+    following = { token, ids: new Set(cards.items.filter((card) => card.fields[field] === from).map((card) => card.id)) };
+  }
+  if (!following.ids.size) return;
+  cards.replaceAll(cards.items.map((card) => (following.ids.has(card.id) ? { ...card, fields: { ...card.fields, [field]: to } } : card)));
+});
+
+// The buttons beside a problem that an example names what is not in the list; see pieces.py.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-fix]");
+  if (!button) return;
+  const index = Number(button.dataset.number) - 1;
+  const field = button.dataset.kind;
+  const card = cards.items[index];
+  if (!card) return;
+  if (button.dataset.fix === "add") tell("add", { kind: field + "s", text: card.fields[field].trim() });
+  else cards.replaceAll(cards.items.map((old, i) => (i === index ? { ...old, fields: { ...old.fields, [field]: "" } } : old)));
+  list.children[index]?.querySelector(".fold").focus();
+});
+
 function fromServer() {
   cards.reset((plain(props.value) ?? []).map(withId));
-  piece("undo").disabled = true;
 }
 watch("value", fromServer);
 fromServer();
+
+// A card that stays as it was keeps its id, so that it stays open.
+undoable("examples", (value) => {
+  const known = new Map(cards.items.map((card) => [JSON.stringify(card.fields), card.id]));
+  const before = cards.items;
+  cards.reset(value.map((fields, index) => {
+    const same = known.get(JSON.stringify(fields));
+    known.delete(JSON.stringify(fields));
+    return { id: same ?? (value.length === before.length ? before[index].id : ++lastId), fields };
+  }));
+  changed();
+}, say);

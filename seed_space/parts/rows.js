@@ -4,14 +4,19 @@
 
 const list = piece("list");
 let waiting = ""; // what stands in the last field
+let renaming = null; // the row that is being typed into: see seedbed:renamed in shared.js
+let openRow = null; // the row whose buttons are shown on a phone
 
 const say = (text, bad) => {
+  piece("marks").hidden = true;
   piece("said").textContent = text;
   piece("said").classList.toggle("bad", Boolean(bad));
 };
 const texts = () => (waiting.trim() ? [...rows.items, waiting] : rows.items);
 const inputs = () => [...list.querySelectorAll("input")];
 const lines = (text) => text.split(/\r\n|\r|\n/).filter((line) => line.trim());
+// What stands before the lines of a list copied from elsewhere: "- ", "• ", "3. ", "(b) ", "[x] ".
+const MARK = /^\s*(?:[-–—*•‣◦▪●○·]|\(?(?:\d{1,3}|[a-zA-Z])[.)]|\[[ xX]?\])\s+/;
 
 function changed() {
   props.value = texts();
@@ -21,7 +26,6 @@ function announce() {
   const all = texts();
   seedbed.lists[props.kind] = all.filter((text) => text.trim());
   tell("lists");
-  piece("undo").disabled = !rows.canUndo;
   piece("count").textContent = counted("count_" + props.kind, all.length);
   markTwins();
 }
@@ -54,7 +58,12 @@ function focusOn(focus) {
 
 function drawRow(text, index) {
   const input = make("input", { value: text, spellcheck: true, autocomplete: "off", "aria-label": word("one_" + props.kind, { n: index + 1 }) });
-  input.addEventListener("input", () => rows.type(index, "row " + index, input.value));
+  input.addEventListener("focus", () => { renaming = { kind: props.kind, from: input.value, token: {} }; });
+  input.addEventListener("input", () => {
+    rows.type(index, input.value);
+    const alone = rows.items.every((other, i) => i === index || other !== renaming.from);
+    if (alone && renaming.from.trim() && input.value.trim()) tell("renamed", { ...renaming, to: input.value });
+  });
   input.addEventListener("keydown", (event) => {
     if (event.isComposing) return;
     if (event.key === "Enter") { event.preventDefault(); focusOn({ index: index + 1 }); }
@@ -66,11 +75,16 @@ function drawRow(text, index) {
   });
   input.addEventListener("paste", (event) => pasted(event, input, index));
   const remove = () => rows.remove(index, { index, button: "remove" }, word("removed", { text: quoted(input.value) }));
-  const buttons = itemButtons((what) => word(what + "_" + props.kind, { n: index + 1 }), index, rows.items.length, (by, button) => shift(index, by, button), remove);
+  const buttons = itemButtons({
+    names: (what) => word(what + "_" + props.kind, { n: index + 1 }), index, count: rows.items.length, remove,
+    opened: openRow === index, open: (yes) => { if (yes) openRow = index; else if (openRow === index) openRow = null; },
+    shift: (by, button) => shift(index, by, button),
+  });
   return make("li", { className: "row", "data-index": index }, grip(), input, ...buttons);
 }
 function shift(index, by, button) {
   const to = index + by;
+  if (openRow === index) openRow = to;
   rows.move(index, to, { index: to, button }, word("moved", { n: to + 1, all: rows.items.length }));
 }
 
@@ -105,12 +119,14 @@ function pasted(event, input, index) {
   const text = event.clipboardData.getData("text/plain");
   if (!/[\r\n]/.test(text)) return;
   event.preventDefault();
-  const found = lines(text);
+  let found = lines(text);
   if (!found.length) return;
+  const marked = found.filter((line) => MARK.test(line));
+  const asPasted = found;
+  if (2 * marked.length > found.length) found = found.map((line) => line.replace(MARK, ""));
   const before = input.value.slice(0, input.selectionStart);
   const after = input.value.slice(input.selectionEnd);
-  found[0] = before + found[0];
-  found[found.length - 1] += after;
+  const between = (rows) => rows.map((line, i) => (i === 0 ? before : "") + line + (i === rows.length - 1 ? after : ""));
   const more = index === null ? found.length : found.length - 1;
   if (rows.items.length + more > props.limit) {
     say(word("too_many_" + props.kind, { n: found.length, limit: props.limit }), true);
@@ -118,11 +134,21 @@ function pasted(event, input, index) {
   }
   if (index === null) waiting = "";
   const at = index ?? rows.items.length;
-  rows.replace(at, found, { index: at + found.length }, word("pasted", { n: found.length }));
+  rows.replace(at, between(found), { index: at + found.length }, word("pasted", { n: found.length }));
+  if (found === asPasted) return;
+  say(word("unmarked", { n: found.length }));
+  const here = rows.items;
+  piece("marks").hidden = false;
+  piece("marks").onclick = () => {
+    if (rows.items !== here) { say(""); return; }
+    const back = between(asPasted);
+    rows.replaceAll(here.map((text, i) => (i >= at && i < at + back.length ? back[i - at] : text)));
+    say("");
+    focusOn({ index: at });
+  };
 }
 
 const rows = orderedList({ limit: props.limit, draw, changed, say });
-piece("undo").addEventListener("click", () => rows.undo());
 draggable(list, (from, to) => rows.move(from, to, { index: to }, word("moved", { n: to + 1, all: rows.items.length })));
 function fromServer() {
   waiting = "";
@@ -131,3 +157,12 @@ function fromServer() {
 }
 watch("value", fromServer);
 fromServer();
+
+document.addEventListener("seedbed:add", ({ detail }) => {
+  if (detail.kind === props.kind) rows.add([detail.text], rows.items.length);
+});
+undoable(props.kind, (value) => keepFocus(() => {
+  waiting = "";
+  rows.reset(value);
+  changed();
+}), say);

@@ -2,9 +2,17 @@
 // `element` (the part's root), `props`, `trigger` and `watch`.
 //
 // Events on document:
-//   seedbed:lists   the topics or perspectives changed; they are in seedbed.lists
-//   seedbed:screen  a field of the seed changed; detail holds all of them
-//   seedbed:go      somebody asked for a step; detail is its name
+//   seedbed:lists    the topics or perspectives changed; they are in seedbed.lists
+//   seedbed:screen   a field of the seed changed; detail holds all of them
+//   seedbed:go       somebody asked for a step; detail is its name
+//   seedbed:opened   the page was filled; detail holds the fields of the seed
+//   seedbed:restored the draft of an earlier visit is about to be shown
+//   seedbed:renamed  a topic or perspective is being renamed; detail is { kind, from, to, token }:
+//                    `to` changes with each keystroke, `from` and `token` stay the same meanwhile
+//   seedbed:add      detail is { kind, text }: a text for the list of that kind
+//   seedbed:undo     somebody asked to undo the newest change
+//   seedbed:undoable the newest change is another one; seedbed.undoable names its fields
+//   seedbed:put      detail has values for some fields of the seed, which are to be shown
 
 const seedbed = (window.seedbed ??= { lists: { topics: [], perspectives: [] } });
 const piece = (name) => element.querySelector('[data-part="' + name + '"]');
@@ -40,16 +48,12 @@ element.querySelectorAll("[data-name]").forEach((node) => { node.setAttribute("a
 const quoted = (text) => word("quoted", { text: text.length > 60 ? text.slice(0, 59) + "…" : text });
 const sameKey = (text) => text.toLowerCase().split(/\s+/).filter(Boolean).join(" ");
 
-// An ordered list with undo. `draw(focus)` shows the items; `changed()` tells the server.
+// An ordered list. `draw(focus)` shows the items; `changed()` tells the server. What was done is
+// undone by the part "undo", which looks at the fields of the seed.
 function orderedList({ limit, draw, changed, say }) {
   let items = [];
-  let past = [];
-  let typingIn = null; // typing in one place is one step to undo
 
-  const remember = () => { past.push(items.slice()); past = past.slice(-50); };
   function change(next, focus, message) {
-    remember();
-    typingIn = null;
     items = next;
     draw(focus);
     changed();
@@ -57,10 +61,8 @@ function orderedList({ limit, draw, changed, say }) {
   }
   return {
     get items() { return items; },
-    get canUndo() { return past.length > 0; },
-    reset(next) { items = next; past = []; typingIn = null; draw(null); },
-    type(index, place, item) {
-      if (typingIn !== place) { remember(); typingIn = place; }
+    reset(next) { items = next; draw(null); },
+    type(index, item) {
       items = items.map((old, i) => (i === index ? item : old));
       changed();
     },
@@ -75,6 +77,7 @@ function orderedList({ limit, draw, changed, say }) {
     replace(index, added, focus, message) {
       change([...items.slice(0, index), ...added, ...items.slice(index + 1)], focus, message);
     },
+    replaceAll(next, focus, message) { change(next, focus, message); },
     remove(index, focus, message) {
       change(items.filter((_, i) => i !== index), focus, message);
     },
@@ -84,15 +87,22 @@ function orderedList({ limit, draw, changed, say }) {
       next.splice(to, 0, ...next.splice(from, 1));
       change(next, focus, message);
     },
-    undo() {
-      if (!past.length) return;
-      items = past.pop();
-      typingIn = null;
-      draw(null);
-      changed();
-      say(word("undone"));
-    },
   };
+}
+
+// The button beside a list that undoes the newest change of the page while that is one of this list,
+// and what puts a list back: `put(value)` shows it.
+function undoable(field, put, say) {
+  const button = piece("undo");
+  const draw = () => { button.disabled = !seedbed.undoable?.includes(field); };
+  button.addEventListener("click", () => tell("undo"));
+  document.addEventListener("seedbed:undoable", draw);
+  document.addEventListener("seedbed:put", (event) => {
+    if (!(field in event.detail)) return;
+    put(plain(event.detail[field]));
+    say(word("undone"));
+  });
+  draw();
 }
 
 // Lets rows be dragged by their grip; moving by buttons does the same for keyboards.
@@ -124,17 +134,27 @@ function draggable(list, move) {
 }
 
 // The buttons that every item of an ordered list has. `names(what)` is what the button to move the
-// item "up" or "down" or to "remove" it is called; `shift(by, button)` moves the item.
-function itemButtons(names, index, count, shift, remove) {
-  const button = (text, does, label, disabled, action) => {
+// item "up" or "down", to "remove" it, or to show these buttons ("more", on a phone) is called;
+// `shift(by, button)` moves the item. `opened` tells whether they are shown on a phone, `open(yes)`
+// hears of it.
+function itemButtons({ names, index, count, opened, open, shift, remove }) {
+  const button = (text, does, disabled, action) => {
+    const label = names(does);
     const node = make("button", { type: "button", className: "icon", textContent: text, "aria-label": label, title: label, disabled, "data-do": does });
     node.addEventListener("click", action);
     return node;
   };
-  return [
-    button("↑", "up", names("up"), index === 0, () => shift(-1, "up")),
-    button("↓", "down", names("down"), index === count - 1, () => shift(1, "down")),
-    button("✕", "remove", names("remove"), false, remove),
-  ];
+  const tools = make("span", { className: "tools" },
+    button("↑", "up", index === 0, () => shift(-1, "up")),
+    button("↓", "down", index === count - 1, () => shift(1, "down")),
+    button("✕", "remove", false, remove));
+  const more = button("⋯", "more", false, () => show(more.getAttribute("aria-expanded") !== "true"));
+  function show(yes) {
+    more.setAttribute("aria-expanded", String(yes));
+    tools.classList.toggle("opened", yes);
+    open(yes);
+  }
+  show(opened);
+  return [more, tools];
 }
 const grip = () => make("span", { className: "grip", textContent: "⠿", draggable: true, "aria-hidden": "true" });

@@ -206,7 +206,7 @@ def test_duplicates_are_told_at_once_and_stop_saving(
     expect(page.get_by_role("heading", name="What do people ask about?")).to_be_focused()
 
 
-def test_a_draft_survives_a_reload_and_a_killed_server(
+def test_a_draft_survives_a_closed_page_and_a_killed_server(
     space: RunningSpace, folder: Path, new_page: NewPage
 ) -> None:
     page = new_page()
@@ -215,10 +215,14 @@ def test_a_draft_survives_a_reload_and_a_killed_server(
     go(page, "Topics")
     page.get_by_label("Add a topic").fill("Half typ")
     expect(state(page)).to_contain_text("Not saved yet")
+    context = page.context
+    page.close()
     space.kill()
     space.start()
-    page.reload()
+    page = context.new_page()
+    enter(page, space.url)
     page.get_by_role("button", name="Restore draft").click()
+    go(page, "Topics")
     expect(page.get_by_label("Topic 3", exact=True)).to_have_value("Half typ")
     expect(page.locator("[data-part=offer]")).to_be_hidden()
     expect(state(page)).to_contain_text("Not saved yet")

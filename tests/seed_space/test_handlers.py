@@ -16,7 +16,7 @@ from pipeline.core.settings import Settings
 from pipeline.core.store_folder import FolderStore
 from pipeline.core.store_hub import HubStore
 from pipeline.web.visitor import Visitor
-from seed_space.handlers import Saving, look_over, open_page, restore, save
+from seed_space.handlers import Saving, look_over, open_page, reopen, restore, save
 from seed_space.screen import FIELDS, show
 from seed_space.session import Session
 from tests.factories import a_seed
@@ -213,12 +213,73 @@ def test_hostile_text_is_escaped_wherever_it_is_shown(settings: Settings) -> Non
 )
 def test_a_draft_that_is_none_is_refused(draft: object) -> None:
     with pytest.raises(InvalidInput):
-        restore(draft)
+        restore(Session(), draft)
 
 
 def test_a_draft_comes_back_as_it_was(settings: Settings) -> None:
-    values = opened(settings)[1]
-    assert restore(json.loads(json.dumps(values))) == values
+    session, values = opened(settings)
+    assert restore(session, json.loads(json.dumps(values))) == values
+    assert "kann nicht gelesen werden" in str(raises_in_german())
+
+
+def raises_in_german() -> InvalidInput:
+    with pytest.raises(InvalidInput) as raised:
+        restore(Session(language="de"), "no draft")
+    return raised.value
+
+
+def test_a_draft_of_an_older_version_overwrites_nobodys_work_unseen(
+    settings: Settings, folder: Path
+) -> None:
+    base = opened(settings)[1]
+    by_somebody_else(folder, description="Theirs.", topics=["Their topic"])
+    session, _ = opened(settings)  # the page is loaded anew
+    draft = changed(base, domain="Mine", topics=["My topic"])
+    assert restore(session, draft, base) == draft
+    saving = save(settings, session, ME, draft, [])
+    assert {row["field"]: row["choice"] for row in saving.rows} == {
+        "domain": "mine",
+        "description": "theirs",
+        "topics": "",
+    }
+    rows = [{**row, "choice": row["choice"] or "theirs"} for row in saving.rows]
+    assert "Saved" in save(settings, session, ME, draft, rows).result
+    kept = load_seed(FolderStore(folder)).seed
+    assert (kept.domain, kept.description, kept.topics) == ("Mine", "Theirs.", ["Their topic"])
+
+
+def test_a_page_that_outlived_the_server_goes_on_as_if_nothing_had_happened(
+    settings: Settings, folder: Path
+) -> None:
+    base = opened(settings)[1]
+    session = Session()
+    reopen(settings, None, session, ME, base)
+    assert "Saved" in save(settings, session, ME, changed(base, domain="Mine"), []).result
+    assert load_seed(FolderStore(folder)).seed.domain == "Mine"
+
+
+def test_a_page_that_outlived_the_server_notices_what_others_saved(
+    settings: Settings, folder: Path
+) -> None:
+    base = opened(settings)[1]
+    by_somebody_else(folder, description="Theirs.")
+    session = Session()
+    reopen(settings, None, session, ME, base)
+    saving = save(settings, session, ME, changed(base, domain="Mine"), [])
+    assert "Saved" in saving.result  # each changed another part
+    kept = load_seed(FolderStore(folder)).seed
+    assert (kept.domain, kept.description) == ("Mine", "Theirs.")
+
+
+def test_a_project_that_cannot_be_read_after_a_restart_is_left_to_saving(
+    settings: Settings, folder: Path
+) -> None:
+    base = opened(settings)[1]
+    (folder / layout.SEED).write_text("{broken")
+    session = Session()
+    reopen(settings, None, session, ME, base)
+    assert not session.opened
+    assert "not JSON" in save(settings, session, ME, changed(base, domain="Mine"), []).result
 
 
 def test_what_blocks_and_what_only_warns_is_told_apart_on_the_step(settings: Settings) -> None:
