@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import gradio as gr
 from gradio.i18n import I18nData
 
-LANGUAGES: Final = ("en", "es", "pt", "fr", "de")
+from pipeline.web.words import LANGUAGES
 
 
 def translations() -> gr.I18n:

@@ -280,7 +280,7 @@ class _Saver:
 
 def _save_mine(saver: _Saver, values: Sequence[object]) -> Saving:
     session = saver.session
-    seed = read(values, session.saved.seed).require(session.language)
+    seed = read(values, session.saved.seed).to_save(session.language)
     if session.saved.etag is not ABSENT and seed == session.saved.seed:
         return Saving(pieces.nothing_to_save(session.language), [], _ready(session, list(values)))
     base = session.saved.seed
@@ -299,7 +299,7 @@ def _save_chosen(saver: _Saver, values: Sequence[object], chosen: object) -> Sav
     session = saver.session
     theirs = session.theirs or load_seed(saver.store)
     base = session.saved.seed if session.opened else None
-    mine = read(values, theirs.seed).require(session.language)
+    mine = read(values, theirs.seed).to_save(session.language)
     answers = {row["field"]: row["choice"] for row in _rows(chosen)}
     rows = choices(base, mine, theirs.seed, session.language)
     for row in rows:

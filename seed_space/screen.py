@@ -99,6 +99,21 @@ class Reading:
             )
         return self.seed
 
+    def to_save(self, language: str = "en") -> Seed:
+        """The seed, if it may be kept.
+
+        Raises:
+            Told: Something does not fit or stands in the way; the message names it all.
+        """
+        seed = self.require(language)
+        grave = [p for p in self.problems if p.level == Level.BLOCKS_SAVING]
+        if grave:
+            raise Told(
+                " ".join(told(language, problem) for problem in grave),
+                say(language, "problems.kept"),
+            )
+        return seed
+
 
 def name_of(language: str, field: str) -> str:
     """What a field of the seed is called on the screen."""
@@ -311,6 +326,11 @@ def _foreign(seed: Seed, screen: Mapping[str, object]) -> Iterator[Problem]:
         if _in_language(f"{example.question}\n{example.answer}", seed.language) is False:
             values: dict[str, Value] = {"number": number, "language": language}
             yield _problem("examples", "foreign_example", Level.ADVICE, **values)
+
+
+def warm_up() -> None:
+    """Load what tells languages apart, which takes a second, before anybody waits for it."""
+    in_language("These words are here so that the model is loaded.", "en")
 
 
 @lru_cache(maxsize=1_024)

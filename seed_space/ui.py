@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 import gradio as gr
@@ -16,7 +17,7 @@ from pipeline.web.words import language_of
 from seed_space import handlers, pieces, standing
 from seed_space.page import Page
 from seed_space.parts import part, text
-from seed_space.screen import FIELDS
+from seed_space.screen import FIELDS, warm_up
 from seed_space.session import Session
 from seed_space.tabs import (
     STEPS,
@@ -55,6 +56,7 @@ def build_app(settings: Settings, store: Store | None = None) -> gr.Blocks:
 
 def main(settings: Settings) -> None:
     """Serve until told to stop."""
+    Thread(target=warm_up, daemon=True).start()
     launch(build_app(settings), settings, styles=[STYLE], translations=WORDS.translations())
 
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import gradio as gr
 
 from pipeline.core.errors import SeedbedError
 from pipeline.core.settings import Settings
 from pipeline.web.look import BASE_CSS, theme
-
-_LANGUAGE: Final = Path(__file__).with_name("language.js")
 
 
 def launch(
@@ -43,7 +40,6 @@ def launch(
         theme=theme(),
         css_paths=[BASE_CSS, *styles],
         i18n=translations,
-        head=f"<script>\n{_LANGUAGE.read_text(encoding='utf-8')}</script>",
         footer_links=[],
         run_history=False,
         ssr_mode=False,

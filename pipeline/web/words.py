@@ -107,17 +107,14 @@ def number(language: str, value: float) -> str:
 
 
 def language_of(request: gr.Request | None) -> str:
-    """The language among ``LANGUAGES`` that a browser asks for first, else English."""
+    """The language that a browser asks for first if it is one of ``LANGUAGES``, else English.
+
+    Gradio, which translates the layout, and the parts' scripts look at the first one only; all of a
+    page shall be in one language.
+    """
     asked = request.headers.get("accept-language", "") if request is not None else ""
-    ranked = []
-    for place, item in enumerate(asked.split(",")):
-        name, _, quality = item.partition(";q=")
-        try:
-            weight = float(quality) if quality else 1.0
-        except ValueError:
-            weight = 0.0
-        ranked.append((-weight, place, name.strip().lower().split("-")[0]))
-    return next((name for _, _, name in sorted(ranked) if name in LANGUAGES), "en")
+    first = asked.split(",")[0].partition(";")[0].strip().lower().split("-")[0]
+    return first if first in LANGUAGES else "en"
 
 
 def _marker(key: str) -> str:

@@ -92,6 +92,7 @@ function restore(draft) {
   // What stands here is kept as well, unless it is nothing new.
   const mine = screen !== null && fields(screen) !== saved && fields(screen) !== fields(draft.values);
   if (mine && !keep(newKey(), { values: screen, base, aside: true })) { full = true; say(); return; }
+  tell("restored");
   screen = draft.values;
   base = draft.base ?? base;
   write(); // under this page's own key; only then may the old one go
@@ -130,6 +131,8 @@ async function ask() {
     const { app_id } = await answer.json();
     if (answering !== null && app_id !== answering) {
       back = true;
+      // Gradio has given up on its server and would load the page anew in a moment.
+      if (away) { location.reload(); return; }
       trigger("select", { base });
       trigger("input");
     }
@@ -163,6 +166,7 @@ function open(value) {
 function fromServer() {
   const value = plain(props.value);
   if (!value) return;
+  document.documentElement.lang = LANGUAGE in WORDS.page ? LOCALE : "en";
   document.body.dataset.seedbed = value.state;
   document.title = (value.title ? value.title + " · " : "") + word("page") + " · Seedbed";
   piece("project").textContent = props.project;

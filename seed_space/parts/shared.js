@@ -6,6 +6,7 @@
 //   seedbed:screen   a field of the seed changed; detail holds all of them
 //   seedbed:go       somebody asked for a step; detail is its name
 //   seedbed:opened   the page was filled; detail holds the fields of the seed
+//   seedbed:restored the draft of an earlier visit is about to be shown
 //   seedbed:renamed  a topic or perspective is being renamed; detail is { kind, from, to, token }:
 //                    `to` changes with each keystroke, `from` and `token` stay the same meanwhile
 //   seedbed:add      detail is { kind, text }: a text for the list of that kind

@@ -31,6 +31,10 @@ document.addEventListener("seedbed:screen", ({ detail }) => {
   timer = setTimeout(settle, SETTLE);
 });
 
+// A draft comes back: a step of its own.
+let restoring = false;
+document.addEventListener("seedbed:restored", () => { settle(); restoring = true; });
+
 function settle() {
   clearTimeout(timer);
   if (coming === null) return;
@@ -39,7 +43,8 @@ function settle() {
   coming = null;
   now = after;
   if (!fields.length) return;
-  const { what, place } = describe(before, after, fields);
+  const { what, place } = restoring ? { what: word("restored"), place: null } : describe(before, after, fields);
+  restoring = false;
   const last = past.at(-1);
   const same = last && place !== null && last.place === place && Date.now() - last.time < PAUSE;
   if (same) past.pop();
@@ -65,7 +70,7 @@ function describe(before, after, fields) {
   const gone = old.filter((_, i) => !keys[1].includes(keys[0][i]));
   const index = keys[1].findIndex((key, i) => key !== keys[0][i]);
   const named = (name, items) => word(name, { field, text: quoted(textOf(items[0])) });
-  if (old.length === new_.length && added.length === 1) return { what: named("changed", gone.length ? gone : added), place: lead + index };
+  if (old.length === new_.length && added.length === 1) return { what: named("changed", textOf(gone[0]).trim() ? gone : added), place: lead + index };
   if (new_.length === old.length + 1) return { what: named("added", [new_[index]]), place: lead + index };
   if (old.length === new_.length + 1) return { what: named("removed", [old[index < 0 ? old.length - 1 : index]]), place: null };
   if (new_.length > old.length) return { what: word("more", { field, n: new_.length - old.length }), place: null };
@@ -110,7 +115,6 @@ function draw() {
     const button = piece(name);
     const step = steps.at(-1);
     const label = step ? word(name + "_this", { what: step.what }) : word(name);
-    button.setAttribute("aria-label", label);
     button.title = label;
     button.disabled = !step;
     button.hidden = name === "redo" && !step;

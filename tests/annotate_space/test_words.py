@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import annotate_space
-from annotate_space.words import LANGUAGES, component_props, translations
+from annotate_space.words import component_props, translations
+from pipeline.web.words import LANGUAGES
 
 WORDS = Path(annotate_space.__file__).parent / "deck" / "words.json"
 FILES = sorted(Path(annotate_space.__file__).parent.glob("*/words.json"))

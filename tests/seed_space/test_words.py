@@ -233,7 +233,13 @@ def test_a_layout_is_translated_as_a_whole() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "language"),
-    [("de-DE,de;q=0.9", "de"), ("nl,fr;q=0.5,en;q=0.9", "en"), ("", "en"), ("pt-BR", "pt")],
+    [
+        ("de-DE,de;q=0.9", "de"),
+        ("nl,fr;q=0.5", "en"),
+        ("fr-CH, fr;q=0.9, en;q=0.8", "fr"),
+        ("", "en"),
+        ("pt-BR", "pt"),
+    ],
 )
 def test_the_page_speaks_what_the_browser_asks_for(asked: str, language: str) -> None:
     scope = {"type": "http", "headers": [(b"accept-language", asked.encode())]}
