@@ -36,7 +36,7 @@ class Change:
     after: str
 
 
-def compare(old: Seed, new: Seed, language: str = "en") -> list[Change]:
+def compare(old: Seed, new: Seed, language: str) -> list[Change]:
     """Every field of the screen that differs, in its order there, told in ``language``."""
     tell = partial(say, language)
     return [
@@ -52,7 +52,7 @@ def compare(old: Seed, new: Seed, language: str = "en") -> list[Change]:
     ]
 
 
-def as_text(seed: Seed, field: str, language: str = "en") -> str:
+def as_text(seed: Seed, field: str, language: str) -> str:
     """A field as somebody would write it down."""
     value = getattr(seed, field)
     if field == "language":
@@ -64,9 +64,7 @@ def as_text(seed: Seed, field: str, language: str = "en") -> str:
     return "\n".join(value) if isinstance(value, list) else str(value)
 
 
-def choices(
-    base: Seed | None, mine: Seed, theirs: Seed, language: str = "en"
-) -> list[dict[str, str]]:
+def choices(base: Seed | None, mine: Seed, theirs: Seed, language: str) -> list[dict[str, str]]:
     """Each field on which two versions differ, with the choice that loses nothing preselected.
 
     Where only one of the two changed ``base``, that one is it. Where both did, or where the base

@@ -20,6 +20,7 @@ from pipeline.generation.planning import fingerprint
 from pipeline.web.visitor import Visitor, writing_store
 from seed_space import pieces, setting_up, versions_pieces
 from seed_space.changes import Choice, choices, compare, merge
+from seed_space.paying import CANNOT_SAVE
 from seed_space.screen import FIELDS, STEP_OF, name_of, read, show
 from seed_space.session import Session, generation_settings, open_for, open_session
 from seed_space.versions import source_of
@@ -141,7 +142,7 @@ def look_over(session: Session, values: Sequence[object]) -> View:
         summary=pieces.summary(language, changes, reading.problems, first=first),
         engineer=pieces.engineer(language, session.generation, mark),
         changed=first or not session.opened or changes != [],
-        may_save=session.may in ("untold", "writer"),
+        may_save=session.saving not in CANNOT_SAVE,
     )
 
 
@@ -208,7 +209,7 @@ def _is_screen(values: object) -> TypeGuard[list[Any]]:
         return False
     fields = dict(zip(FIELDS, values, strict=True))
     kinds = {"examples": _is_examples, "topics": _is_texts, "perspectives": _is_texts}
-    kinds["rules"] = _is_texts
+    kinds |= {"rules": _is_texts, "quotas": _is_quotas}
     return all(
         kinds[name](value) if name in kinds else isinstance(value, str)
         for name, value in fields.items()
@@ -347,7 +348,7 @@ def _ready(session: Session, values: list[Any]) -> dict[str, Any]:
 
 def _message(old: Seed, new: Seed) -> str:
     """A line for the project's history; names fields, never what was typed."""
-    names = [change.label.lower() for change in compare(old, new)]
+    names = [change.label.lower() for change in compare(old, new, "en")]
     return f"Seed: {', '.join(names)}" if names else "Seed"
 
 

@@ -24,6 +24,7 @@ INFERENCE: Final = "inference-api"
 _WRITING: Final = ("write-repos", "manage-repos")
 
 Saving = Literal["machine", "anonymous", "writer", "perhaps", "reader", "unscoped", "untold"]
+CANNOT_SAVE: Final = frozenset({"anonymous", "reader", "unscoped"})
 Paying = Literal[
     "machine", "nobody", "own", "server", "lent", "used", "anonymous", "unscoped", "writers"
 ]

@@ -86,7 +86,7 @@ class Reading:
     seed: Seed | None
     problems: list[Problem]
 
-    def require(self, language: str = "en") -> Seed:
+    def require(self, language: str) -> Seed:
         """The seed.
 
         Raises:
@@ -99,7 +99,7 @@ class Reading:
             )
         return self.seed
 
-    def to_save(self, language: str = "en") -> Seed:
+    def to_save(self, language: str) -> Seed:
         """The seed, if it may be kept.
 
         Raises:

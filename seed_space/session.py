@@ -17,7 +17,8 @@ from pipeline.generation.grounding import Grounds, marks_of, read_grounds
 from pipeline.generation.ledger import Usage
 from pipeline.web.visitor import Visitor, reading_store, writing_store
 from seed_space.importing import Import
-from seed_space.versions import Access, Past
+from seed_space.paying import Saving
+from seed_space.versions import Past
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class Session:
         usage: What each sample of that preview took, by stage of the chain.
         instructions: The project's samples by fingerprint and cell; None until they are counted.
         language: Of the visitor's browser, one of ``pipeline.web.words.LANGUAGES``.
-        may: Whether the visitor may save, as far as it is known.
+        saving: Whether the visitor may save, as far as it is known.
         bringing: What the visitor brings from elsewhere, before it is on the screen.
         suggested: What was suggested for each list.
         past: What was looked at of the history, and what was restored.
@@ -49,7 +50,7 @@ class Session:
     usage: tuple[Mapping[str, Usage], ...] = ()
     instructions: Mapping[str, Mapping[str, int]] | None = None
     language: str = "en"
-    may: Access = "untold"
+    saving: Saving = "untold"
     bringing: Import | None = None
     suggested: dict[str, list[str]] = field(default_factory=dict)
     past: Past = field(default_factory=Past)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from functools import partial
 
 import gradio as gr
 
@@ -10,7 +11,7 @@ from pipeline.core.schema import GenerationSettings
 from pipeline.core.settings import Settings
 from pipeline.web.visitor import Visitor, visitor
 from seed_space.page import Page
-from seed_space.paying import Standing, standing
+from seed_space.paying import CANNOT_SAVE, Standing, standing
 from seed_space.session import Session
 from seed_space.words import say
 
@@ -46,20 +47,17 @@ def line(settings: Settings, who: Visitor, generation: GenerationSettings) -> st
     return as_html(standing(settings, who, generation), settings, who)
 
 
+def cannot_save(now: Standing, settings: Settings, who: Visitor) -> str:
+    """Why a visitor cannot save, as HTML in their language; nothing for those who may be able."""
+    if now.saving not in CANNOT_SAVE:
+        return ""
+    text = _words(f"who.save_{now.saving}_more", now, settings, who)
+    return f'<div class="sb-note warn" role="status">{text}</div>'
+
+
 def as_html(now: Standing, settings: Settings, who: Visitor) -> str:
     """A standing as HTML, in the language of ``who``."""
-
-    def words(key: str) -> str:
-        left = now.left
-        values = {
-            "name": who.name or "",
-            "project": settings.project,
-            "left": left.samples if left else 0,
-            "of": left.each if left else 0,
-            "time": f"{left.until:%H:%M} UTC" if left else "",
-        }
-        return html.escape(say(who.language, key, **values))
-
+    words = partial(_words, now=now, settings=settings, who=who)
     if now.saving == "machine":
         short, long = words("who.machine"), [words("who.machine_more")]
     else:
@@ -70,3 +68,15 @@ def as_html(now: Standing, settings: Settings, who: Visitor) -> str:
         f'<details class="sb-who" data-saving="{now.saving}" data-paying="{now.paying}">'
         f"<summary>{short}</summary><div>{reasons}</div></details>"
     )
+
+
+def _words(key: str, now: Standing, settings: Settings, who: Visitor) -> str:
+    left = now.left
+    values = {
+        "name": who.name or "",
+        "project": settings.project,
+        "left": left.samples if left else 0,
+        "of": left.each if left else 0,
+        "time": f"{left.until:%H:%M} UTC" if left else "",
+    }
+    return html.escape(say(who.language, key, **values))

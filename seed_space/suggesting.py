@@ -79,7 +79,7 @@ async def more(
     """
     seen = session.suggested.setdefault(kind, [])
     try:
-        seed = read(values, session.saved.seed).require()
+        seed = read(values, session.saved.seed).require(session.language)
         ready = await asyncio.to_thread(_prepare, settings, store, who)
         if ready is None:
             return {"state": "no_model"}

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from pipeline.core import versions
-from pipeline.core.errors import InvalidInput, NotSignedIn, SeedbedError
+from pipeline.core.errors import InvalidInput
 from pipeline.core.projects import load_seed
 from pipeline.core.schema import Seed
-from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.core.versions import Entry, SeedVersion
-from pipeline.web.visitor import Visitor, writing_store
 from seed_space.screen import FIELDS, read, show
 
 SCREEN: Final = "screen"
 """Stands for what is on the screen where a version may be named."""
-
-Access = Literal["untold", "writer", "reader", "signed_out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +76,7 @@ def look_further(store: Store, past: Past) -> None:
 
 
 def pair(
-    store: Store, base: Seed, values: Sequence[object], name: str, other: str
+    store: Store, base: Seed, values: Sequence[object], name: str, other: str, language: str
 ) -> tuple[Seed, Seed]:
     """The two seeds to compare, the older first.
 
@@ -90,13 +86,14 @@ def pair(
         values: The screen.
         name: A version.
         other: Another version, or ``SCREEN``.
+        language: Of messages about a screen that cannot be read.
 
     Raises:
         InvalidInput: There is no such version, or the screen cannot be read.
     """
     one = versions.read_version(store, name).seed
     if other == SCREEN:
-        return one, read(values, base).require()
+        return one, read(values, base).require(language)
     two = versions.read_version(store, other).seed
     return (one, two) if name < other else (two, one)
 
@@ -140,16 +137,3 @@ def source_of(past: Past, seed: Seed) -> str:
         return ""
     kept = any(getattr(seed, f) == getattr(restored.seed, f) for f in restored.fields)
     return restored.name if kept else ""
-
-
-def access_of(settings: Settings, who: Visitor) -> Access:
-    """Whether ``who`` may save; ``untold`` if that cannot be found out now.
-
-    Does I/O: the Hub is asked.
-    """
-    try:
-        return "writer" if writing_store(settings, who).can_write() else "reader"
-    except NotSignedIn:
-        return "signed_out"
-    except SeedbedError:
-        return "untold"

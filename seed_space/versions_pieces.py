@@ -8,17 +8,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.core.schema import Example, Seed
-from pipeline.core.settings import Settings
 from pipeline.core.versions import Entry
 from seed_space.changes import as_text, compare
-from seed_space.versions import Access, Past
+from seed_space.versions import Past
 from seed_space.versions_diff import marked
 from seed_space.words import say
 
 
 def comparison(language: str, old: Seed, new: Seed) -> str:
     """Every field on which two versions differ, side by side, the differing words marked."""
-    changes = compare(old, new)
+    changes = compare(old, new, language)
     if not changes:
         text = html.escape(say(language, "versions.same"))
         return f'<p class="sb-quiet" role="status">{text}</p>'
@@ -27,7 +26,9 @@ def comparison(language: str, old: Seed, new: Seed) -> str:
     empty = f'<span class="none">{html.escape(say(language, "versions.empty"))}</span>'
     rows = []
     for change in changes:
-        left, right = marked(as_text(before, change.field), as_text(after, change.field))
+        left, right = marked(
+            as_text(before, change.field, language), as_text(after, change.field, language)
+        )
         rows.append(
             f"<section><h4>{html.escape(change.label)}</h4>"
             '<div class="sides">'
@@ -43,14 +44,6 @@ def comparison(language: str, old: Seed, new: Seed) -> str:
 def _without_shared(seed: Seed, other: Seed) -> Seed:
     theirs: Sequence[Example] = other.examples
     return seed.model_copy(update={"examples": [e for e in seed.examples if e not in theirs]})
-
-
-def access(language: str, settings: Settings, may: Access) -> str:
-    """Why a visitor cannot save; nothing for those who can."""
-    if may in ("writer", "untold"):
-        return ""
-    text = say(language, f"versions.{may}", project=settings.project)
-    return f'<div class="sb-note warn" role="status">{html.escape(text)}</div>'
 
 
 def saver(language: str, entry: Entry) -> str:

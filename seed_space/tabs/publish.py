@@ -8,7 +8,7 @@ import gradio as gr
 
 from pipeline.core.errors import SeedbedError
 from pipeline.web.visitor import Visitor, visitor
-from seed_space import handlers, standing, versions, versions_pieces
+from seed_space import handlers, paying, standing, versions, versions_pieces
 from seed_space.page import Page
 from seed_space.parts import part
 from seed_space.session import Session, open_for
@@ -60,8 +60,9 @@ def build(page: Page) -> Wire:
         *values: object,
     ) -> list[Any]:
         who = visitor(page.settings, profile, token, request)
-        session.may = versions.access_of(page.settings, who)
-        told = versions_pieces.access(session.language, page.settings, session.may)
+        now = paying.standing(page.settings, who, session.generation)
+        session.saving = now.saving
+        told = standing.cannot_save(now, page.settings, who)
         view = page.view_values(handlers.look_over(session, values))
         return [_history(page, session, who), told, *view]
 
@@ -137,7 +138,7 @@ def _act(
                 past, note={"kind": "restored", "at": version.saved_at}
             ), new
         if asked.get("do") == "compare":
-            old, new_seed = versions.pair(store, base, values, name, other)
+            old, new_seed = versions.pair(store, base, values, name, other, session.language)
             text = versions_pieces.comparison(session.language, old, new_seed)
             chosen = {"name": name, "other": other, "html": text}
             return versions_pieces.shown(past, comparison=chosen), None

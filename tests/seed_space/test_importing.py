@@ -25,7 +25,7 @@ from tests.hub_server import HubServer
 
 
 def on_screen(values: list[Any]) -> Seed:
-    return read_screen(values, Seed()).require()
+    return read_screen(values, Seed()).require("en")
 
 
 def test_adding_keeps_what_is_there_and_doubles_nothing() -> None:

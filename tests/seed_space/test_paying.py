@@ -17,7 +17,7 @@ from pipeline.core.store_hub import HubStore
 from pipeline.web.visitor import Visitor
 from seed_space.allowance import AllowanceUsed, allowance_of
 from seed_space.paying import LentAccess, access_for, give_back, standing
-from seed_space.standing import as_html, line
+from seed_space.standing import as_html, cannot_save, line
 from tests.factories import a_seed
 from tests.hub_server import HubServer
 
@@ -155,6 +155,17 @@ def test_the_line_is_safe_html_in_the_visitors_language(space: Settings, languag
     assert "<b>" not in shown
     assert "{" not in shown
     assert "hf_" not in line(settings, replace(guest, token="hf_runout123"), ROUTED)
+
+
+@pytest.mark.parametrize("language", ["en", "es", "pt", "fr", "de"])
+def test_only_who_cannot_save_is_told_why(space: Settings, hub: HubServer, language: str) -> None:
+    def told(who: Visitor) -> str:
+        here = replace(who, language=language)
+        return cannot_save(standing(space, here, ROUTED), space, here)
+
+    assert told(ana()) == ""
+    assert "ana/" in told(Visitor())
+    assert "bo" in told(Visitor("bo", hub.add_user("bo"), SCOPES))
 
 
 def test_every_word_of_this_area_is_there_in_five_languages() -> None:

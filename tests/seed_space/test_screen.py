@@ -36,15 +36,15 @@ def test_a_seed_shown_and_read_is_the_same() -> None:
     )
     values = json.loads(json.dumps(show(seed)))
     assert read(values, seed).seed == seed
-    assert read(values, seed).require().to_json() == seed.to_json()
+    assert read(values, seed).require("en").to_json() == seed.to_json()
 
 
 def test_empty_rows_and_examples_are_left_out_and_told() -> None:
     empty = {"question": " ", "answer": "", "topic": "", "perspective": "", "extra": "{}"}
     examples = [*show(a_seed())[6], empty]
     reading = read(screen(topics=["Clay", "  ", ""], examples=examples), Seed())
-    assert reading.require().topics == ["Clay"]
-    assert len(reading.require().examples) == 1
+    assert reading.require("en").topics == ["Clay"]
+    assert len(reading.require("en").examples) == 1
     told = [problem.message for problem in reading.problems]
     assert "2 rows are empty and are left out when you save." in told
     assert "Example 2 is empty and is left out when you save." in told
@@ -52,7 +52,7 @@ def test_empty_rows_and_examples_are_left_out_and_told() -> None:
 
 def test_a_half_written_example_is_kept() -> None:
     half = {"question": "Why?", "answer": "", "topic": "", "perspective": "", "extra": "{}"}
-    assert read(screen(examples=[half]), Seed()).require().examples[0].question == "Why?"
+    assert read(screen(examples=[half]), Seed()).require("en").examples[0].question == "Why?"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_does_not_fit_is_told_in_one_message(changes: dict[str, Any], messa
     assert len(told[0]) < 400
     if reading.seed is None:
         with pytest.raises(InvalidInput, match="Everything you typed is still here"):
-            reading.require()
+            reading.require("en")
 
 
 def test_a_very_long_row_is_named() -> None:
@@ -96,12 +96,12 @@ def test_a_very_long_row_is_named() -> None:
     ("typed", "code"), [("Spanish", "es"), (" pt-BR ", "pt-BR"), ("ca", "ca"), ("GERMAN", "de")]
 )
 def test_a_language_is_known_by_name_or_code(typed: str, code: str) -> None:
-    assert read(screen(language=typed), Seed()).require().language == code
+    assert read(screen(language=typed), Seed()).require("en").language == code
 
 
 def test_hostile_text_is_kept_as_it_is() -> None:
     hostile = "<script>alert(1)</script><img onerror=alert(1)>"
-    assert read(screen(topics=[hostile], domain=hostile), Seed()).require().topics == [hostile]
+    assert read(screen(topics=[hostile], domain=hostile), Seed()).require("en").topics == [hostile]
 
 
 def test_changes_are_told_in_words() -> None:
@@ -113,13 +113,13 @@ def test_changes_are_told_in_words() -> None:
         old.examples[0].model_copy(update={"answer": "Wait."}),
         Example(question="New?", answer="Yes."),
     ]
-    told = {change.field: " ".join(change.words) for change in compare(old, new)}
+    told = {change.field: " ".join(change.words) for change in compare(old, new, "en")}
     assert told["domain"] == "“Farming” became “Gardening”."
     assert told["topics"] == "Added: “Water”. Put into another order."
     assert told["domain_expert_prompt"].startswith("Rewritten; it had 54 characters")
     assert told["examples"] == "Added: “New?”. Changed: “When is clay dry enough to plough?”."
     assert set(told) == {"domain", "topics", "domain_expert_prompt", "examples"}
-    assert compare(old, a_seed()) == []
+    assert compare(old, a_seed(), "en") == []
 
 
 def test_only_what_both_changed_is_left_to_choose() -> None:
@@ -127,9 +127,9 @@ def test_only_what_both_changed_is_left_to_choose() -> None:
     mine.domain, theirs.domain = "Mine", "Theirs"
     mine.topics = ["My topic"]
     theirs.description = "Their description."
-    rows = {row["field"]: row["choice"] for row in choices(base, mine, theirs)}
+    rows = {row["field"]: row["choice"] for row in choices(base, mine, theirs, "en")}
     assert rows == {"domain": "", "topics": "mine", "description": "theirs"}
-    assert {row["choice"] for row in choices(None, mine, theirs)} == {""}
+    assert {row["choice"] for row in choices(None, mine, theirs, "en")} == {""}
     merged = merge(mine, theirs, {"domain": "theirs", "description": "theirs", "topics": "mine"})
     assert (merged.domain, merged.topics) == ("Theirs", ["My topic"])
     assert merged.description == "Their description."

@@ -15,16 +15,14 @@ from pipeline.core.projects import load_seed, make_project, save_seed
 from pipeline.core.schema import Project, Seed
 from pipeline.core.settings import Settings
 from pipeline.core.store_folder import FolderStore
-from pipeline.core.store_hub import HubStore
 from pipeline.web.visitor import Visitor
 from seed_space import versions_pieces
 from seed_space.handlers import look_over, open_page, save
 from seed_space.screen import FIELDS, show
 from seed_space.session import Session
-from seed_space.versions import SCREEN, access_of, look, pair, put_back, restore
+from seed_space.versions import SCREEN, look, pair, put_back, restore
 from seed_space.versions_diff import marked
 from tests.factories import a_seed
-from tests.hub_server import HubServer
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -77,12 +75,12 @@ def test_versions_are_compared_the_older_first(store: FolderStore) -> None:
     save(settings, session, Visitor(), changed(values, domain="Second"), [])
     new, old = versions.names(store)
     for one, two in ((new, old), (old, new)):
-        pairs = pair(store, session.saved.seed, values, one, two)
+        pairs = pair(store, session.saved.seed, values, one, two, "en")
         assert [seed.domain for seed in pairs] == ["Farming", "Second"]
     typed = changed(values, domain="Typed")
-    assert pair(store, session.saved.seed, typed, new, SCREEN)[1].domain == "Typed"
+    assert pair(store, session.saved.seed, typed, new, SCREEN, "en")[1].domain == "Typed"
     with pytest.raises(InvalidInput):
-        pair(store, session.saved.seed, values, new, "../project")
+        pair(store, session.saved.seed, values, new, "../project", "en")
 
 
 def test_a_comparison_marks_words_and_escapes_everything() -> None:
@@ -140,30 +138,12 @@ def test_who_was_faster_is_named(store: FolderStore) -> None:
     assert "not saved with Seedbed" in saving.result
 
 
-@pytest.mark.parametrize("language", ["en", "es", "pt", "fr", "de"])
-def test_who_may_not_save_is_told_in_their_language(hub: HubServer, language: str) -> None:
-    owner = hub.add_user("ana", "hf_owner")
-    make_project(HubStore("ana/farm", token=owner, hub=hub.url), a_seed(), Project())
-    settings = Settings("ana/farm", hf_token=owner, hub=hub.url, on_space=True)
-    may = {
-        "writer": Visitor("ana", hub.add_token("ana", "write")),
-        "reader": Visitor("bob", hub.add_user("bob")),
-        "signed_out": Visitor(),
-    }
-    assert {name: access_of(settings, who) for name, who in may.items()} == {n: n for n in may}
-    assert versions_pieces.access(language, settings, "writer") == ""
-    for access in ("reader", "signed_out"):
-        assert "ana/farm" in versions_pieces.access(language, settings, access)
-    with hub.outage():
-        assert access_of(settings, may["reader"]) == "untold"
-
-
 def test_saving_is_offered_to_those_who_may(store: FolderStore) -> None:
     _, session, values = opened(store)
     assert not look_over(session, values).changed
     view = look_over(session, changed(values, domain="x"))
     assert (view.changed, view.may_save) == (True, True)
-    session.may = "reader"
+    session.saving = "reader"
     assert not look_over(session, values).may_save
 
 
