@@ -151,7 +151,8 @@ def _key(who: Visitor) -> str:
 
 def _used_up(left: Left, asked: int, language: str) -> AllowanceUsed:
     values = {"left": left.samples, "of": left.each, "asked": asked}
-    key = "who.used" if left.samples == 0 else "who.too_many"
+    why = "used" if left.samples == 0 else "too_many"
+    until = f"{left.until:%H:%M} UTC"
     return AllowanceUsed(
-        say(language, key, **values), say(language, f"{key}_next", time=f"{left.until:%H:%M} UTC")
+        say(language, f"who.{why}", **values), say(language, f"who.{why}_next", time=until)
     )

@@ -163,8 +163,9 @@ def _saving(settings: Settings, who: Visitor) -> Saving:
 def _cannot_pay(settings: Settings, who: Visitor) -> SeedbedError:
     if who.token is None:
         kind: type[SeedbedError] = NotSignedIn
-        key = "who.pay_anonymous"
+        why = "anonymous"
     else:
         kind = NotAllowed
-        key = "who.pay_writers" if who.may(INFERENCE) else "who.pay_unscoped"
-    return kind(say(who.language, key, project=settings.project), say(who.language, f"{key}_next"))
+        why = "writers" if who.may(INFERENCE) else "unscoped"
+    told = say(who.language, f"who.pay_{why}", project=settings.project)
+    return kind(told, say(who.language, f"who.pay_{why}_next"))

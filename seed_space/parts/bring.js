@@ -57,7 +57,7 @@ function draw() {
       const undo = button(word("undo"), "text", () => act({ do: "undo" }));
       say(word("put", { name }) + " ", false, undo);
       undo.focus();
-    } else say(kind ? word(kind) : "");
+    } else say(kind === "undone" ? word("undone") : kind === "same" ? word("same") : "");
     return;
   }
   piece("fold").open = true;

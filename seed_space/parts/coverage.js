@@ -13,7 +13,6 @@ const narrow = window.matchMedia("(max-width: 720px)");
 const count = (number) => number.toLocaleString(LANGUAGE);
 
 let quotas = []; // as in props.value; those of cells that are not in the lists are kept
-let past = [];
 let topics = [], views = []; // unique, as the lists have them
 let topicAt = new Map(), viewAt = new Map();
 let fixed = new Int32Array(0), even = new Int32Array(0), written = new Int32Array(0), accepted = new Int32Array(0);
@@ -84,8 +83,6 @@ function change(next) {
     topic: topics[Math.floor(place / views.length)], perspective: views[place % views.length], rows,
   }));
   if (kept.length + added.length > props.limit) { say(word("too_many", { limit: count(props.limit) }), true); return false; }
-  past.push(quotas);
-  past = past.slice(-50);
   put([...kept, ...added]);
   say("");
   return true;
@@ -331,7 +328,6 @@ function totals() {
   const shown = [["wanted", figures ? rows : null], ["written", figures ? add(written) : null], ["accepted", figures ? add(accepted) : null], ["off_cells", off]];
   piece("totals").replaceChildren(...shown.map(([name, number]) =>
     make("div", {}, make("dt", { textContent: word(name) }), make("dd", { textContent: number === null ? "…" : count(number), "data-total": name }))));
-  piece("undo").disabled = !past.length;
   piece("even").disabled = !quotas.length;
   const differs = figures && own && rows !== figures.rows;
   piece("advice").textContent = differs ? word(rows > figures.rows ? "more" : "fewer", { sum: count(rows), rows: count(figures.rows) }) : "";
@@ -347,8 +343,19 @@ function opened() {
   if (!asked && document.body.dataset.seedbed === "ready") { asked = true; say(word("reading")); trigger("select"); }
 }
 
-piece("undo").addEventListener("click", () => { if (!past.length) return; put(past.pop()); say(word("undone")); });
-piece("even").addEventListener("click", () => { past.push(quotas); put([]); say(word("evened")); });
+undoable("quotas", put, say);
+piece("even").addEventListener("click", () => { put([]); say(word("evened")); });
+
+// Numbers follow the topic or perspective they are for when that is renamed.
+let following = { token: null, at: new Set() };
+document.addEventListener("seedbed:renamed", ({ detail: { kind, from, to, token } }) => {
+  const name = { topics: "topic", perspectives: "perspective" }[kind];
+  if (!name) return;
+  if (following.token !== token) {
+    following = { token, at: new Set(quotas.flatMap((quota, i) => (sameKey(quota[name]) === sameKey(from) ? [i] : []))) };
+  }
+  if (following.at.size) put(quotas.map((quota, i) => (following.at.has(i) ? { ...quota, [name]: to } : quota)));
+});
 piece("refresh").addEventListener("click", () => { asked = true; say(word("reading")); trigger("select"); });
 grid.addEventListener("scroll", () => requestAnimationFrame(look), { passive: true });
 new ResizeObserver(() => look()).observe(grid);
@@ -365,7 +372,6 @@ document.addEventListener("seedbed:figures", ({ detail }) => {
 });
 function fromServer() {
   quotas = plain(props.value) ?? [];
-  past = [];
   stale = true;
   if (isOpen()) lists();
 }

@@ -17,7 +17,7 @@ let future = [];
 const packed = (values) => values.map((value) => JSON.stringify(value));
 const differ = (one, other) => props.fields.filter((_, i) => one[i] !== other[i]);
 const at = (values, field) => JSON.parse(values[props.fields.indexOf(field)]);
-const textOf = (item) => (typeof item === "string" ? item : item?.question ?? "");
+const textOf = (item) => (typeof item === "string" ? item : item?.question ?? [item?.topic, item?.perspective].filter(Boolean).join(" · "));
 
 document.addEventListener("seedbed:opened", ({ detail }) => {
   [past, future, coming] = [[], [], null];
@@ -60,8 +60,10 @@ function settle() {
 
 // What a step did, in words, and where: steps of the same place may become one. null stays alone.
 function describe(before, after, fields) {
-  const lead = fields.length === 2 && fields.includes("examples") ? fields.find((field) => field !== "examples") : fields[0];
-  if (fields.length > 2 || (fields.length === 2 && lead !== "topics" && lead !== "perspectives")) return { what: word("several"), place: null };
+  // Examples and numbers of samples follow a topic or perspective that is renamed.
+  const leads = fields.length > 1 ? fields.filter((field) => field !== "examples" && field !== "quotas") : fields;
+  const [lead] = leads;
+  if (leads.length !== 1 || (fields.length > 1 && lead !== "topics" && lead !== "perspectives")) return { what: word("several"), place: null };
   const field = spoken(props.names[lead]);
   const [old, new_] = [at(before, lead), at(after, lead)];
   if (!Array.isArray(new_)) return lead === "language" ? { what: word("chosen", { field }), place: null } : { what: word("typed", { field }), place: lead };
