@@ -5,7 +5,7 @@
 // There may be 500 x 200 cells, so only those in sight are in the page. trigger("select") asks for the
 // counts, trigger("submit") for what the missing samples would take.
 
-const NARROWEST = 156, HIGH = 76, NAME = 200, HEAD = 64, AROUND = 2;
+const NARROWEST = 128, HIGH = 76, NAME = 200, HEAD = 64, AROUND = 2;
 let WIDE = NARROWEST; // of a column; few columns share the room there is
 const MOST = 1000000;
 const grid = piece("grid"), stack = piece("stack");

@@ -43,7 +43,7 @@ def enter(page: Page, url: str) -> None:
 
 
 def state(page: Page) -> Locator:
-    return page.locator("[data-part=state]")
+    return page.locator("#keeper [data-part=state]")
 
 
 def go(page: Page, step: str) -> None:

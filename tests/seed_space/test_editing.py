@@ -306,7 +306,7 @@ def test_a_page_outlives_its_server_and_saves(
 ) -> None:
     page = new_page(locale="de-DE")
     page.goto(space.url)
-    expect(page.locator("[data-part=state]")).to_have_text("Alles ist gespeichert")
+    expect(page.locator("#keeper [data-part=state]")).to_have_text("Alles ist gespeichert")
     page.locator("#field-domain textarea, #field-domain input").fill("Weinbau")
     expect(state(page)).to_contain_text("Noch nicht gespeichert")
     space.kill()
