@@ -23,8 +23,10 @@ from seed_space.words import say
 INFERENCE: Final = "inference-api"
 _WRITING: Final = ("write-repos", "manage-repos")
 
-Saving = Literal["machine", "anonymous", "writer", "perhaps", "reader", "unscoped", "untold"]
-CANNOT_SAVE: Final = frozenset({"anonymous", "reader", "unscoped"})
+Saving = Literal[
+    "machine", "barred", "anonymous", "writer", "perhaps", "reader", "unscoped", "untold"
+]
+CANNOT_SAVE: Final = frozenset({"barred", "anonymous", "reader", "unscoped"})
 Paying = Literal[
     "machine", "nobody", "own", "server", "lent", "used", "anonymous", "unscoped", "writers"
 ]
@@ -42,7 +44,8 @@ class Standing:
     """What a visitor may do here, and at whose expense.
 
     Attributes:
-        saving: ``machine``: their own machine; ``perhaps``: the Hub decides when they save;
+        saving: ``machine``: their own machine; ``barred``: their own, where their token may not
+            write; ``perhaps``: the Hub decides when they save;
             ``unscoped``: their sign-in leaves it out; ``untold``: the Hub cannot be asked now.
         paying: ``nobody``: no model that costs anything; ``server``: the project's own;
             ``lent``: the owner, as long as some are ``left``; ``used``: no more today;
@@ -97,7 +100,7 @@ def give_back(access: ModelAccess, samples: int) -> None:
 def standing(settings: Settings, who: Visitor, generation: GenerationSettings) -> Standing:
     """How ``who`` stands; asks the Hub, and never fails."""
     if not settings.on_space:
-        return Standing("machine", "machine")
+        return Standing("machine" if _can_write(settings, who) else "barred", "machine")
     saving = _saving(settings, who)
     needs = _Needs.of(settings, generation)
     lacks_token = needs.hub and not who.may(INFERENCE)
@@ -143,6 +146,16 @@ def _surely_writes(settings: Settings, who: Visitor) -> bool:
         owner = (settings.space_id or "").split("/")[0]
         return bool(owner) and who.name is not None and who.name.casefold() == owner.casefold()
     return HubStore(settings.project, token=who.token, hub=settings.hub).surely_writes()
+
+
+def _can_write(settings: Settings, who: Visitor) -> bool:
+    """Whether a save on one's own machine can be tried."""
+    try:
+        return writing_store(settings, who).can_write()
+    except NotSignedIn:
+        return False
+    except SeedbedError:
+        return True  # it is not known now
 
 
 def _saving(settings: Settings, who: Visitor) -> Saving:

@@ -58,8 +58,10 @@ def cannot_save(now: Standing, settings: Settings, who: Visitor) -> str:
 def as_html(now: Standing, settings: Settings, who: Visitor) -> str:
     """A standing as HTML, in the language of ``who``."""
     words = partial(_words, now=now, settings=settings, who=who)
-    if now.saving == "machine":
+    if now.paying == "machine":
         short, long = words("who.machine"), [words("who.machine_more")]
+        if now.saving == "barred":
+            long.append(words("who.save_barred_more"))
     else:
         short = f"{words(f'who.save_{now.saving}')} · {words(f'who.by_{now.paying}')}"
         long = [words(f"who.save_{now.saving}_more"), words(f"who.by_{now.paying}_more")]

@@ -64,7 +64,9 @@ def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]
     session = gr.State(Session())
     with gr.Column(elem_id="seed"):
         with gr.Row(elem_id="seed-top"):
-            keeper = part("keeper", None, elem_id="keeper", project=settings.project)
+            keeper = part(
+                "keeper", None, elem_id="keeper", project=settings.project, fields=list(FIELDS)
+            )
             undo = part(
                 "undo",
                 None,

@@ -89,7 +89,7 @@ function change(next) {
 }
 function put(next) {
   quotas = next;
-  props.value = plain(quotas);
+  hand(plain(quotas));
   compute();
   refresh();
   expectSoon();

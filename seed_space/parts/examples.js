@@ -13,7 +13,7 @@ const say = (text, bad) => {
 const withId = (fields) => ({ id: ++lastId, fields });
 
 function changed() {
-  props.value = cards.items.map((card) => card.fields);
+  hand(cards.items.map((card) => card.fields));
 }
 
 function draw(focus) {

@@ -107,6 +107,16 @@ document.addEventListener("seedbed:screen", (event) => {
   clearTimeout(timer);
   timer = setTimeout(() => { write(); say(); trigger("input"); ask(); }, WAIT);
 });
+function typed(field, value) {
+  if (screen === null) return;
+  tell("screen", screen.map((old, i) => (props.fields[i] === field ? value : old)));
+}
+document.addEventListener("seedbed:typed", ({ detail }) => typed(detail.field, detail.value));
+document.addEventListener("input", ({ target }) => {
+  const field = target.closest?.("[id^=field-]")?.id.slice("field-".length);
+  // The list of languages is no text that is kept as it is typed.
+  if (props.fields.includes(field) && field !== "language" && target.matches("textarea, input[type=text]") && !target.closest(".sb-part")) typed(field, target.value);
+});
 window.addEventListener("pagehide", () => {
   writeNow();
   // Gradio loads the page anew when a lost server is back: then all of it comes back by itself.

@@ -19,7 +19,7 @@ const lines = (text) => text.split(/\r\n|\r|\n/).filter((line) => line.trim());
 const MARK = /^\s*(?:[-–—*•‣◦▪●○·]|\(?(?:\d{1,3}|[a-zA-Z])[.)]|\[[ xX]?\])\s+/;
 
 function changed() {
-  props.value = texts();
+  hand(texts());
   announce();
 }
 function announce() {

@@ -4,6 +4,8 @@
 // Events on document:
 //   seedbed:lists    the topics or perspectives changed; they are in seedbed.lists
 //   seedbed:screen   a field of the seed changed; detail holds all of them
+//   seedbed:typed    one field changed; detail is { field, value }. Gradio's own events come later, and
+//                    not at all once a request of theirs broke off, until the page is loaded anew
 //   seedbed:go       somebody asked for a step; detail is its name
 //   seedbed:opened   the page was filled; detail holds the fields of the seed
 //   seedbed:restored the draft of an earlier visit is about to be shown
@@ -50,6 +52,12 @@ element.querySelectorAll("[data-name]").forEach((node) => { node.setAttribute("a
 
 const quoted = (text) => word("quoted", { text: text.length > 60 ? text.slice(0, 59) + "…" : text });
 const sameKey = (text) => text.toLowerCase().split(/\s+/).filter(Boolean).join(" ");
+
+// Gives a part of the seed its new value.
+function hand(value) {
+  props.value = value;
+  tell("typed", { field: element.closest("[id^=field-]").id.slice("field-".length), value: plain(value) });
+}
 
 // An ordered list. `draw(focus)` shows the items; `changed()` tells the server. What was done is
 // undone by the part "undo", which looks at the fields of the seed.

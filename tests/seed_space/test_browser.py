@@ -352,7 +352,7 @@ def test_hostile_text_is_shown_and_does_nothing(
     expect(card).to_contain_text("<script>window.hacked=1</script>")
     card.get_by_text("The exact messages that were sent").click()
     go(page, "Domain")
-    page.get_by_label("Description").fill(HOSTILE)
+    page.get_by_role("textbox", name="Description, in one sentence").fill(HOSTILE)
     go(page, "Publish")
     expect(page.locator("#publish-summary")).to_contain_text("<script>")
     for locator in ("#preview-cards", "#publish-summary", "#editor"):

@@ -118,7 +118,7 @@ def test_files_can_be_dropped_and_a_phone_has_room(space: RunningSpace, new_page
         page.get_by_role("heading", level=2, name="Worauf kann es sich stützen?")
     ).to_be_visible()
     expect(page.get_by_text("Dateien wählen")).to_be_visible()
-    page.locator("[data-part=drop]").evaluate(
+    page.locator("#documents-shelf [data-part=drop]").evaluate(
         """(node) => {
             const data = new DataTransfer();
             data.items.add(new File(["Kompost wärmt sich auf."], "kompost.txt"));

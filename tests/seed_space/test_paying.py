@@ -13,6 +13,7 @@ from pipeline.core.errors import InvalidInput, NotAllowed, NotSignedIn
 from pipeline.core.projects import make_project
 from pipeline.core.schema import GenerationSettings, ModelChoice, Project
 from pipeline.core.settings import Settings
+from pipeline.core.store_folder import FolderStore
 from pipeline.core.store_hub import HubStore
 from pipeline.web.visitor import Visitor
 from seed_space.allowance import AllowanceUsed, allowance_of
@@ -125,6 +126,7 @@ def test_a_folder_on_a_space_belongs_to_the_spaces_owner(folder: Path) -> None:
 
 
 def test_on_a_laptop_its_owner_pays(folder: Path) -> None:
+    make_project(FolderStore(folder), a_seed(), Project())
     settings = Settings(str(folder), hf_token="hf_mine", api_key="sk")
     access = access_for(settings, Visitor(None, "hf_mine"), SERVED, samples=99)
     assert (access.hf_token, access.api_key) == ("hf_mine", "sk")
