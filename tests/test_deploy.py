@@ -105,7 +105,11 @@ def test_a_space_pins_what_it_imports_and_no_more(space: Space) -> None:
                     imported.update(alias.name.split(".")[0] for alias in node.names)
                 elif isinstance(node, ast.ImportFrom) and node.module:
                     imported.add(node.module.split(".")[0])
-    packages = {"markdown_it": "markdown-it-py", "jinja2": "Jinja2"}
+    packages = {
+        "markdown_it": "markdown-it-py",
+        "jinja2": "Jinja2",
+        "charset_normalizer": "charset-normalizer",
+    }
     needs = {packages.get(name, name) for name in imported - sys.stdlib_module_names}
     needs -= {"pipeline", "seed_space", "annotate_space", "pydantic_core"}
     pinned = {line.split("==")[0].split("[")[0] for line in wanted}
