@@ -16,13 +16,14 @@ import pyarrow.parquet as pq
 from datasets import Features, List, Value
 
 from pipeline.core import layout
-from pipeline.core.feedback import BadLine, Feedback, FeedbackEvent, Parsed
+from pipeline.core.feedback import BadLine, FeedbackEvent, Parsed
 from pipeline.core.layout import ExportFormat
 from pipeline.core.projects import read_feedback
 from pipeline.core.samples import read_samples
 from pipeline.core.schema import Sample
 from pipeline.core.store import Store
-from pipeline.curation.consensus import Consensus, tally
+from pipeline.curation.consensus import Consensus, settle
+from pipeline.curation.judgements import Judgements
 
 Row = dict[str, Any]
 
@@ -110,9 +111,8 @@ def export(store: Store, formats: Sequence[ExportFormat]) -> Exports:
     Each is read once, so that all exports tell of the same moment.
     """
     read = list(read_feedback(store))
-    feedback = Feedback()
-    feedback.add(read)
-    consensus = tally(feedback)
+    judgements = Judgements.of(read)
+    consensus = settle(judgements)
     rows: dict[ExportFormat, list[Row]] = {name: [] for name in formats}
     if "feedback" in rows:
         rows["feedback"] = list(_feedback_rows(read))
@@ -121,12 +121,12 @@ def export(store: Store, formats: Sequence[ExportFormat]) -> Exports:
         for name in training:
             rows[name].extend(_ROWS[name](sample, consensus))
     made = [Export(name, len(rows[name]), _parquet(rows[name], FEATURES[name])) for name in formats]
-    return Exports(tuple(made), tuple(feedback.bad_lines))
+    return Exports(tuple(made), judgements.bad_lines)
 
 
 def sft_rows(sample: Sample, consensus: Consensus) -> Iterator[Row]:
     """Every completion that most found good; without thumbs on it, one that won a pair."""
-    verdicts = consensus.verdicts(sample.sample_id)
+    verdicts = consensus.of(sample.sample_id).verdicts()
     for completion in sample.completions:
         if verdicts.get(completion.completion_id) is True:
             yield {
@@ -141,19 +141,16 @@ def sft_rows(sample: Sample, consensus: Consensus) -> Iterator[Row]:
 def preference_rows(sample: Sample, consensus: Consensus) -> Iterator[Row]:
     """Every pair that has a winner; ``margin`` is its lead as a share of all votes."""
     completions = {completion.completion_id: completion for completion in sample.completions}
-    for pair in consensus.pairs.get(sample.sample_id, {}).values():
-        winner = pair.winner()
-        if winner is None or pair.first not in completions or pair.second not in completions:
+    for pair in consensus.of(sample.sample_id).pairs:
+        if pair.chosen_id not in completions or pair.rejected_id not in completions:
             continue
-        chosen = completions[winner]
-        rejected = completions[pair.second if winner == pair.first else pair.first]
-        lead = abs(pair.choices["first"] - pair.choices["second"])
+        chosen, rejected = completions[pair.chosen_id], completions[pair.rejected_id]
         yield {
             "prompt": _user(sample),
             "chosen": _assistant(chosen.text),
             "rejected": _assistant(rejected.text),
-            "votes": pair.votes(),
-            "margin": lead / pair.votes(),
+            "votes": pair.votes,
+            "margin": pair.margin,
             "chosen_model": chosen.model,
             "rejected_model": rejected.model,
             **_provenance(sample),
@@ -162,14 +159,15 @@ def preference_rows(sample: Sample, consensus: Consensus) -> Iterator[Row]:
 
 def kto_rows(sample: Sample, consensus: Consensus) -> Iterator[Row]:
     """Every completion with thumbs that are not tied."""
-    thumbs = consensus.thumbs.get(sample.sample_id, {})
+    found = consensus.of(sample.sample_id).completions
+    thumbs = {one.completion_id: one for one in found if one.up + one.down}
     for completion in sample.completions:
         votes = thumbs.get(completion.completion_id)
-        if votes is not None and votes.verdict() is not None:
+        if votes is not None and votes.good is not None:
             yield {
                 "prompt": _user(sample),
                 "completion": _assistant(completion.text),
-                "label": votes.verdict(),
+                "label": votes.good,
                 "up": votes.up,
                 "down": votes.down,
                 "model": completion.model,
