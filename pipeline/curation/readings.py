@@ -61,31 +61,28 @@ def of_agreement(task: str, figure: Figure) -> Reading:
             f"Agreement on {name} cannot be told: {_WHY[figure.why]}.",
         )
     values: dict[str, float | int | str] = {"task": task, "alpha": round(figure.value, 3)}
-    told = f"{figure.value:.2f}"
+    told = _decimal(figure.value)
+    wide = True
     if figure.low is not None and figure.high is not None:
         values |= {"low": round(figure.low, 3), "high": round(figure.high, 3)}
-        told += f", between {figure.low:.2f} and {figure.high:.2f}"
+        told += f", between {_decimal(figure.low)} and {_decimal(figure.high)}"
         wide = figure.high - figure.low > _WIDE
-    else:
-        wide = True
-    code, said = _grade(figure.value)
-    message = f"{said} on {name} (alpha {told})."
+    code, said, so = _grade(figure.value)
+    message = f"People agree {said} on {name} (alpha {told}): {so}."
     if wide:
         message += " There are too few shared answers to be sure of it."
     return Reading(f"agreement.{code}{'_unsure' if wide else ''}", values, message)
 
 
-def _grade(value: float) -> tuple[str, str]:
+def _grade(value: float) -> tuple[str, str, str]:
+    """Code, how well, and what follows."""
     if value >= RELIABLE:
-        return "good", "People agree well: one vote tells much"
+        return "good", "well", "one vote tells much"
     if value >= TENTATIVE:
-        return "fair", "People agree fairly: ask two or three for each answer"
+        return "fair", "fairly", "ask two or three people for each answer"
     if value > 0.2:
-        return (
-            "weak",
-            "People agree little: clearer guidelines, or more votes for each answer, help",
-        )
-    return "none", "People agree hardly more than chance: look at what they differ about first"
+        return "weak", "little", "clearer guidelines or more votes for each answer help"
+    return "none", "hardly more than by chance", "look at what they differ about first"
 
 
 def of_judge(task: str, changed: Figure) -> Reading | None:
@@ -194,6 +191,10 @@ def of_pace(found: Pace) -> Reading | None:
         values,
         f"{told}; {_percent(hasty)} are faster than the texts can be read.",
     )
+
+
+def _decimal(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def _percent(figure: Figure) -> str:

@@ -189,10 +189,12 @@ def _figure(figure: Figure, percent: bool = False) -> str:
     if figure.value is None:
         return "-"
     scale, places = (100, 0) if percent else (1, 2)
-    told = f"{scale * figure.value:.{places}f}{' %' if percent else ''}"
-    if figure.low is None or figure.high is None:
-        return told
-    return f"{told} ({scale * figure.low:.{places}f} to {scale * figure.high:.{places}f})"
+    told, low, high = (
+        "" if value is None else f"{round(scale * value, places) + 0.0:.{places}f}"
+        for value in (figure.value, figure.low, figure.high)
+    )
+    told += " %" if percent else ""
+    return f"{told} ({low} to {high})" if low and high else told
 
 
 def _short(number: float) -> str:
