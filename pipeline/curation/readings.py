@@ -19,7 +19,7 @@ TENTATIVE: Final = 0.667
 """Draw only tentative conclusions down to this."""
 _WIDE: Final = 0.3
 """An interval so wide leaves open what holds."""
-_NAMES: Final = {
+TASK_NAMES: Final = {
     "thumbs": "thumbs",
     "pairwise": "pairs",
     "rate": "stars",
@@ -53,7 +53,7 @@ class Reading:
 
 def of_agreement(task: str, figure: Figure) -> Reading:
     """Of people with each other on a task."""
-    name = _NAMES[task]
+    name = TASK_NAMES[task]
     if figure.value is None:
         return Reading(
             f"agreement.{figure.why}",
@@ -66,7 +66,7 @@ def of_agreement(task: str, figure: Figure) -> Reading:
     if figure.low is not None and figure.high is not None:
         values |= {"low": round(figure.low, 3), "high": round(figure.high, 3)}
         told += f", between {_decimal(figure.low)} and {_decimal(figure.high)}"
-        wide = figure.high - figure.low > _WIDE
+        wide = figure.high - figure.low > _WIDE and _grade(figure.low) != _grade(figure.high)
     code, said, so = _grade(figure.value)
     message = f"People agree {said} on {name} (alpha {told}): {so}."
     if wide:
@@ -99,7 +99,7 @@ def of_judge(task: str, changed: Figure) -> Reading | None:
         f"judge.{code}",
         {"task": task, "changed": round(changed.value, 3), "count": changed.count},
         f"People say otherwise than the judge model in {_percent(changed)} of {changed.count:,} "
-        f"{_NAMES[task]}: {trust}.",
+        f"{TASK_NAMES[task]}: {trust}.",
     )
 
 
@@ -181,7 +181,7 @@ def of_pace(found: Pace) -> Reading | None:
     if found.seconds is None:
         return None
     values: dict[str, float | int | str] = {"seconds": round(found.seconds, 1)}
-    told = f"People take {found.seconds:.1f} seconds for an answer, half of them less"
+    told = f"Half of the answers take {found.seconds:.1f} seconds or less"
     hasty = found.too_fast
     if hasty.value is None or hasty.value < _HASTY:
         return Reading("pace.calm", values, f"{told}.")

@@ -18,6 +18,7 @@ from pipeline.curation.coverage import Status
 from pipeline.curation.history import SILENCE
 from pipeline.curation.kappas import Figure
 from pipeline.curation.measures import excerpt
+from pipeline.curation.readings import TASK_NAMES
 
 _HERE: Final = Path(__file__).parent
 _MOST_LISTED: Final = 50
@@ -221,6 +222,7 @@ def _environment() -> Environment:
     )
     environment.filters["line"] = excerpt
     environment.filters["figure"] = _figure
+    environment.filters["task"] = TASK_NAMES.__getitem__
     environment.filters["share"] = _share
     environment.filters["short"] = _short
     environment.filters["dollars"] = dollars
