@@ -13,6 +13,137 @@ from typing import Literal
 from pipeline.core.feedback import Feedback, FeedbackEvent
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """When a question is settled.
+
+    Attributes:
+        method: ``majority``: more than half of the votes. ``weighted``: more than half of the
+            probability, votes weighing as reliably as their annotators are found to answer.
+        min_votes: Fewer settle nothing.
+        min_agreement: The least share of the votes that the settling answer needs.
+    """
+
+    method: Literal["majority", "weighted"] = "majority"
+    min_votes: int = 1
+    min_agreement: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionVerdict:
+    """What people say of one completion.
+
+    Attributes:
+        good: None when nothing settles it.
+        up: Thumbs that say good; also those that a lead's verdict overrules.
+        down: Thumbs that say not good.
+        agreement: The share of the deciding thumbs that say what most of them say; None without.
+            The lead's decide alone where there are any.
+        rating: The true mean of the stars that people gave; None without.
+        ratings: How many gave stars.
+        source: What settled ``good``: thumbs, a pair that it won, or a lead's thumb.
+        probability: That it is good, with method ``weighted``; None without thumbs.
+    """
+
+    completion_id: str
+    good: bool | None
+    up: int
+    down: int
+    agreement: float | None
+    rating: float | None
+    ratings: int
+    source: Literal["thumbs", "pair", "lead"] | None
+    probability: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PairVerdict:
+    """A pair with a winner; ties and both bad never make one.
+
+    Attributes:
+        margin: The winner's share of the deciding votes less the loser's; with method ``weighted``
+            of the probability. Above 0, at most 1.
+        votes: How many people chose.
+        first: Votes for the completion whose id sorts first.
+        second: Votes for the other.
+        agreement: The winner's share of the deciding votes; a lead's decide alone.
+    """
+
+    chosen_id: str
+    rejected_id: str
+    margin: float
+    votes: int
+    first: int
+    second: int
+    ties: int
+    both_bad: int
+    agreement: float
+    source: Literal["votes", "lead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What somebody wrote in place of a completion."""
+
+    completion_id: str | None
+    text: str
+    annotator: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExamVerdict:
+    """What reviewers say of an exam item.
+
+    Attributes:
+        status: ``approved``: ``option`` is right. ``corrected``: ``correction`` takes its place.
+            ``discarded``: it is no good. ``disputed``: no answer has more than half.
+            ``open``: too few votes.
+        option: The text of the option that is right, where approved or corrected.
+        correction: The corrected item as a JSON object, as in ``FeedbackEvent.text``.
+        votes: Reviews, also those that discard.
+    """
+
+    status: Literal["approved", "corrected", "discarded", "disputed", "open"]
+    option: str | None = None
+    correction: str | None = None
+    votes: int = 0
+    agreement: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleVerdict:
+    """Everything people say of one sample.
+
+    Attributes:
+        completions: Those with thumbs or stars, or that won a pair, in the order of their ids.
+        pairs: Those with a winner, in the order of their ids.
+        ranking: Completion and strength, the best first, when more than two were compared; see
+            ``ranking.strengths``. Equal strengths are ties, in the order of ids.
+        edits: In the order of completion and annotator.
+        exam: None unless it was reviewed as an exam item.
+        flags: How many judgements flag it.
+        agreement: Of all deciding votes on its questions the share that say what most say on that
+            question; None without votes.
+        votes: Submitted thumbs, pairs, ratings and exam reviews, repeats aside.
+        disputed: A question has enough votes that differ and is not settled.
+    """
+
+    sample_id: str
+    completions: tuple[CompletionVerdict, ...] = ()
+    pairs: tuple[PairVerdict, ...] = ()
+    ranking: tuple[tuple[str, float], ...] = ()
+    edits: tuple[Edit, ...] = ()
+    exam: ExamVerdict | None = None
+    flags: int = 0
+    agreement: float | None = None
+    votes: int = 0
+    disputed: bool = False
+
+    def accepted(self) -> bool:
+        """Tell whether a completion was found good or rewritten."""
+        return bool(self.edits) or any(one.good for one in self.completions)
+
+
 @dataclass(slots=True)
 class Thumbs:
     """Votes on one completion."""

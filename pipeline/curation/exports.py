@@ -36,6 +36,7 @@ _PROVENANCE: Final = {
 _TYPES: Final = {
     "label": "bool",
     "repeat": "bool",
+    "verdict": "bool",
     "rating": "int64",
     "duration_ms": "int64",
     "schema_version": "int64",
