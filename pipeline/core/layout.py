@@ -33,6 +33,8 @@ TRAINING_FORMATS: Final[tuple[ExportFormat, ...]] = (
     "spin",
     "exam",
 )
+Form = Literal["conversational", "text"]
+"""Lists of messages, or plain strings."""
 Split = Literal["train", "test"]
 SPLITS: Final[tuple[Split, ...]] = ("train", "test")
 EXPORT_RECORD: Final = "data/export.json"

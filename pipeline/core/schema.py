@@ -337,6 +337,9 @@ class AccessSettings(BaseModel):
     pseudonyms: bool = False
 
 
+Method = Literal["majority", "weighted"]
+
+
 class CurationSettings(BaseModel):
     """How votes become training data; the command line can say otherwise for one export.
 
@@ -349,7 +352,7 @@ class CurationSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    method: Literal["majority", "weighted"] = "majority"
+    method: Method = "majority"
     min_votes: int = Field(default=1, ge=1, le=1_000)
     min_agreement: float = Field(default=0, ge=0, le=1)
     test_share: float = Field(default=0.1, ge=0, le=0.9)

@@ -72,16 +72,12 @@ class Splits:
                 seen.add(path)
             return cls(*_placed(seen.done(), share))
 
-    def of(self, sample_id: str) -> Place:
-        """The place of one sample.
-
-        Raises:
-            KeyError: There was no such sample.
-        """
+    def of(self, sample_id: str) -> Place | None:
+        """The place of one sample; None if it came later."""
         wanted = digest(sample_id)
         at = int(np.searchsorted(self._ids, wanted))
         if at == len(self._ids) or self._ids[at] != wanted:
-            raise KeyError(sample_id)
+            return None
         split: Split | None = ("train", "test", None)[int(self._codes[at])]
         return Place(split, f"{int(self._groups[at]) & 0xFFFF_FFFF_FFFF_FFFF:016x}")
 
