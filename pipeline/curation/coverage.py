@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.core.feedback import BadLine
-from pipeline.core.projects import load_feedback, load_project, load_seed
+from pipeline.core.projects import load_project, load_seed
 from pipeline.core.samples import read_samples
 from pipeline.core.store import Store
-from pipeline.curation.analysis import Analysis, Judgements, analyse
-from pipeline.curation.consensus import tally
+from pipeline.curation.analysis import Analysis, analyse
+from pipeline.curation.consensus import settle
 from pipeline.curation.grid import Grid
 from pipeline.curation.history import History, read_history
-from pipeline.curation.rounds import edits
+from pipeline.curation.judgements import Judgements
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,38 +87,22 @@ class Status:
 def status(store: Store) -> Status:
     """Read the project and count; samples are read once and not held."""
     seed = load_seed(store).seed
-    feedback = load_feedback(store)
-    consensus = tally(feedback)
-    judgements: Counter[str] = Counter()
-    judged: set[str] = set()
-    people: set[str] = set()
-    for event in feedback.current():
-        judgements[f"{event.task} {event.status}"] += 1
-        if event.status == "submitted" and event.task != "instruction":
-            judged.add(event.sample_id)
-        people.add(event.annotator)
-    edited = frozenset((event.sample_id, event.completion_id or "") for event in edits(feedback))
+    project = load_project(store)
+    judgements = Judgements.read(store)
+    consensus = settle(judgements, leads=frozenset(project.access.leads))
     history = read_history(store)
     return Status(
         domain=seed.domain,
-        wanted=load_project(store).generation.rows,
-        judgements=dict(sorted(judgements.items())),
-        annotators=len(people),
-        preferred=sum(
-            pair.winner() is not None
-            for pairs in consensus.pairs.values()
-            for pair in pairs.values()
-        ),
-        accepted=sum(
-            votes.verdict() is True
-            for thumbs in consensus.thumbs.values()
-            for votes in thumbs.values()
-        ),
-        bad_lines=tuple(feedback.bad_lines),
+        wanted=project.generation.rows,
+        judgements=judgements.counts(),
+        annotators=int(judgements.frame["annotator"].nunique()),
+        preferred=consensus.settled_pairs,
+        accepted=consensus.accepted_completions,
+        bad_lines=judgements.bad_lines,
         analysis=analyse(
             read_samples(store),
             seed.cells(),
-            Judgements(consensus, edited, judged),
+            consensus,
             history.round_of(),
         ),
         history=history,

@@ -267,7 +267,7 @@ class _Said:
     def add(self, sample: Sample, verdict: SampleVerdict) -> None:
         self._samples[sample.topic] += 1
         self._judged[sample.topic] += bool(verdict.votes or verdict.edits)
-        self._accepted[sample.topic] += verdict.accepted()
+        self._accepted[sample.topic] += bool(verdict.accepted())
         self._disputed += verdict.disputed
 
     def people(self, judgements: Judgements, *, named: bool) -> People:

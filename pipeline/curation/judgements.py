@@ -7,12 +7,13 @@ counts, and one that was withdrawn is gone. What people wrote stays on disk unti
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from threading import Lock
-from typing import IO, Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -53,8 +54,10 @@ _ROWS_AT_ONCE: Final = 50_000
 _IN_MEMORY: Final = 2_000_000
 """Bytes of what people wrote that are kept before a file is made for them."""
 _NOT_TOLD: Final = int(np.datetime64("NaT").astype(np.int64))
-_IDS: Final = ("sample", "annotator", "option", "reason", "topic", "perspective", "guidelines")
+_FEW: Final = ("annotator", "option", "reason", "topic", "perspective", "guidelines")
+"""Texts of which each occurs often; of ``_MANY`` each occurs a few times."""
 _COMPLETIONS: Final = ("completion", "first", "second")
+_MANY: Final = ("sample", *_COMPLETIONS)
 _MOMENTS: Final = ("received", "shown", "answered")
 
 
@@ -65,10 +68,12 @@ class Judgements:
         frame: One row for each, in the order of sample, task, completions, annotator and repeat,
             so that it is the same whatever the order of events. Columns:
 
-            - ``sample``, ``annotator``, ``completion`` (of thumbs, rate and edit), ``first`` and
-              ``second`` (of a pair, in the order of their ids), ``option`` and ``reason``,
-              ``topic`` and ``perspective`` (of instruction), ``guidelines``: ids and short texts as
-              categories in the order of their names, missing where they do not apply;
+            - ``sample``: int32, the place in ``samples``;
+            - ``completion`` (of thumbs, rate and edit), ``first`` and ``second`` (of a pair, in the
+              order of their ids): int32, places in ``completions``, -1 where they do not apply;
+            - ``annotator``, ``option`` and ``reason``, ``topic`` and ``perspective`` (of
+              instruction), ``guidelines``: categories in the order of their names, missing where
+              they do not apply;
             - ``task`` and ``status``: categories in the order of ``TASKS`` and ``STATUSES``; also
               skipped and flagged ones are here;
             - ``repeat``: the question was asked again, so that it is no further vote;
@@ -79,17 +84,27 @@ class Judgements:
             - ``received``, ``shown``, ``answered``: moments, NaT if not told;
             - ``duration``: milliseconds, -1 if not told;
             - ``has_text``, ``has_comment``: whether ``text`` and ``comment`` have anything.
+        samples: Ids in order; no category, for which pandas would hold an object for each.
+        completions: Likewise.
         bad_lines: Lines that could not be read.
         events: How many events were read, those counted twice and withdrawn ones included.
     """
 
     def __init__(
-        self, frame: pd.DataFrame, written: Written, bad_lines: tuple[BadLine, ...], events: int
+        self,
+        frame: pd.DataFrame,
+        samples: pa.StringArray,
+        completions: pa.StringArray,
+        written: Written,
+        columns: Columns,
     ) -> None:
         self.frame = frame
-        self.bad_lines = bad_lines
-        self.events = events
+        self.samples = samples
+        self.completions = completions
+        self.bad_lines = tuple(columns.bad_lines)
+        self.events = columns.events
         self._written = written
+        self._arrays: dict[str, Any] = {}
 
     @classmethod
     def read(cls, store: Store) -> Self:
@@ -99,10 +114,14 @@ class Judgements:
     @classmethod
     def of(cls, items: Iterable[Parsed]) -> Self:
         """Fold ``items``, in any order."""
-        columns = _Columns()
+        columns = Columns()
         for item in items:
             columns.add(item)
-        return cls(*columns.folded())
+        read = columns.read()
+        rows = _newest(read)
+        frame, written = _frame(read, rows), read.written.taken(rows)
+        frame["has_text"], frame["has_comment"] = written.has()
+        return cls(frame, read.names["sample"], read.names["completion"], written, columns)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -114,15 +133,38 @@ class Judgements:
         found: Flags = submitted & ~self.column("repeat", np.bool_)
         return found
 
+    def find(self, sample_id: str) -> int:
+        """The place of a sample in ``samples``, -1 if nobody has said anything of it."""
+        hashes, order = self._hashed
+        at = int(np.searchsorted(hashes, hash(sample_id)))
+        while at < len(hashes) and hashes[at] == hash(sample_id):
+            if self.samples[int(order[at])].as_py() == sample_id:
+                return int(order[at])
+            at += 1
+        return -1
+
+    def rows(self, sample_id: str) -> range:
+        """The rows of the frame that are about a sample."""
+        place = self.find(sample_id)
+        return range(0) if place < 0 else range(*self._starts[place : place + 2].tolist())
+
+    @cached_property
+    def _starts(self) -> Numbers:
+        places = np.arange(len(self.samples) + 1)
+        return np.searchsorted(self.column("sample", np.int32), places)
+
+    @cached_property
+    def _hashed(self) -> tuple[Numbers, Codes]:
+        """Hashes of the samples' ids, sorted, and whose each is: a tenth of what a dict takes."""
+        every = (hash(sample_id) for sample_id in _each(self.samples))
+        hashes = np.fromiter(every, np.int64, len(self.samples))
+        order = np.argsort(hashes).astype(np.int32)
+        return hashes[order], order
+
     def codes(self, name: str) -> Codes:
-        """A category column as places in ``names(name)``; -1 is missing."""
+        """A category column as places among its categories; -1 is missing."""
         codes: Codes = np.asarray(self.frame[name].cat.codes).astype(np.int32, copy=False)
         return codes
-
-    def names(self, name: str) -> pd.Index[str]:
-        """The categories of a column, in order."""
-        index: pd.Index[str] = self.frame[name].cat.categories
-        return index
 
     def column(self, name: str, kind: type[_Kind]) -> npt.NDArray[_Kind]:
         """A column that is no category, as an array."""
@@ -132,6 +174,28 @@ class Judgements:
         """Which rows are about a task."""
         found: Flags = self.codes("task") == TASKS.index(task)
         return found
+
+    def counts(self) -> dict[str, int]:
+        """How many there are by task and status, such as ``thumbs submitted``."""
+        both = self.codes("task") * len(STATUSES) + self.codes("status")
+        found = np.bincount(both, minlength=len(TASKS) * len(STATUSES)).reshape(len(TASKS), -1)
+        named = {
+            f"{task} {status}": int(found[row, column])
+            for row, task in enumerate(TASKS)
+            for column, status in enumerate(STATUSES)
+            if found[row, column]
+        }
+        return dict(sorted(named.items()))
+
+    def value(self, name: str, row: int) -> Any:  # noqa: ANN401 - as the column
+        """One value of a column, without the cost of asking the frame; None if missing."""
+        column = self._arrays.get(name)
+        if column is None:
+            column = self._arrays[name] = self.frame[name].array
+        found = column[row]
+        if isinstance(found, np.generic):
+            return found.item()
+        return None if isinstance(found, float) else found
 
     def text(self, row: int) -> str | None:
         """What was written in a row's event, if anything."""
@@ -153,12 +217,26 @@ class _Place:
         return _Place(self.start[rows], self.size[rows])
 
 
+class _Drawer:
+    """A temporary file, on disk once it grows; goes with the last who can read it."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+        self._lock = Lock()
+        weakref.finalize(self, self._file.close)
+        self.write = self._file.write
+
+    def read(self, start: int, size: int) -> bytes:
+        with self._lock:
+            self._file.seek(start)
+            return self._file.read(size)
+
+
 class Written:
     """What people wrote, on disk; ``text`` and ``comment`` may be asked from any thread."""
 
-    def __init__(self, file: IO[bytes], texts: _Place, comments: _Place) -> None:
+    def __init__(self, file: _Drawer, texts: _Place, comments: _Place) -> None:
         self._file = file
-        self._lock = Lock()
         self._texts = texts
         self._comments = comments
 
@@ -182,33 +260,48 @@ class Written:
         size = int(place.size[row])
         if size < 0:
             return None
-        with self._lock:
-            self._file.seek(int(place.start[row]))
-            return self._file.read(size).decode()
+        return self._file.read(int(place.start[row]), size).decode()
 
 
-class _Columns:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Everything that was read, one row for each event.
+
+    Attributes:
+        columns: As in ``Judgements.frame``; texts as places in ``names``.
+        names: For each column of texts what occurs, in order.
+        written: Texts and comments.
+        events: The ids of the events.
+    """
+
+    columns: dict[str, npt.NDArray[Any]]
+    names: dict[str, pa.Array]
+    written: Written
+    events: Written
+
+
+class Columns:
     """Takes in events one by one and keeps them in columns."""
 
     def __init__(self) -> None:
         self.bad_lines: list[BadLine] = []
         self.events = 0
-        self._open: dict[str, list[Any]] = {}
-        self._texts: dict[str, list[pa.Array]] = {
-            name: [] for name in (*_IDS, *_COMPLETIONS, "event")
+        self._file = _Drawer()
+        self._known: dict[str, dict[str | None, int]] = {name: {None: -1} for name in _FEW}
+        self._texts: dict[str, list[pa.Array]] = {name: [] for name in _MANY}
+        self._numbers: dict[str, list[npt.NDArray[Any]]] = {
+            name: [] for name in (*_FEW, *_MOMENTS, *_KINDS)
         }
-        self._numbers: dict[str, list[npt.NDArray[Any]]] = {}
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
-        self._end = 0
         self._start_chunk()
 
     def add(self, item: Parsed) -> None:
+        """Take in one event, or a line that is none."""
         if isinstance(item, BadLine):
             self.bad_lines.append(item)
             return
         self.events += 1
         self._add(item)
-        if len(self._open["event"]) >= _ROWS_AT_ONCE:
+        if self.events % _ROWS_AT_ONCE == 0:
             self._close_chunk()
 
     def _add(self, event: FeedbackEvent) -> None:
@@ -220,18 +313,18 @@ class _Columns:
                 left, right = right, left
         else:
             left = right = None
+        known = self._known
         row = (
+            self._code(known["annotator"], event.annotator),
+            self._code(known["option"], event.option),
+            self._code(known["reason"], event.reason),
+            self._code(known["topic"], event.topic),
+            self._code(known["perspective"], event.perspective),
+            self._code(known["guidelines"], event.guidelines_version),
             event.sample_id,
-            event.annotator,
-            event.option,
-            event.reason,
-            event.topic,
-            event.perspective,
-            event.guidelines_version,
             event.completion_id,
             left,
             right,
-            event.event_id,
             event.received_at,
             event.shown_at,
             event.answered_at,
@@ -239,64 +332,66 @@ class _Columns:
             STATUSES.index(event.status),
             _answer(event, first_left),
             first_left,
-            event.repeat,
-            event.verdict,
+            event.repeat is True,
+            event.verdict is True,
             -1 if event.duration_ms is None else event.duration_ms,
-            *self._write(event.text),
-            *self._write(event.comment),
+            self._write(event.event_id),
+            self._write(event.text),
+            self._write(event.comment),
         )
-        for column, value in zip(self._appends, row, strict=True):
-            column(value)
+        for append, value in zip(self._appends, row, strict=True):
+            append(value)
 
-    def _write(self, text: str | None) -> tuple[int, int]:
+    @staticmethod
+    def _code(known: dict[str | None, int], text: str | None) -> int:
+        return known.setdefault(text, len(known) - 1)
+
+    def _write(self, text: str | None) -> int:
         if text is None:
-            return 0, -1
+            return -1
         data = text.encode()
-        start = self._end
         self._file.write(data)
-        self._end += len(data)
-        return start, len(data)
+        return len(data)
 
     def _start_chunk(self) -> None:
-        self._open = {name: [] for name in _ORDER}
+        self._open: dict[str, list[Any]] = {
+            name: [] for name in (*_FEW, *_MANY, *_MOMENTS, *_KINDS)
+        }
         self._appends = [column.append for column in self._open.values()]
 
     def _close_chunk(self) -> None:
         for name, values in self._open.items():
             if name in self._texts:
-                self._texts[name].append(pa.array(values, pa.large_string()))
+                self._texts[name].append(pa.array(values, pa.string()))
             elif name in _MOMENTS:
-                self._numbers.setdefault(name, []).append(_moments(values))
+                self._numbers[name].append(_moments(values))
             else:
-                kind = _KINDS[name]
-                numbers = np.array(
-                    [bool(value) for value in values] if kind is np.bool_ else values, kind
-                )
-                self._numbers.setdefault(name, []).append(numbers)
+                self._numbers[name].append(np.array(values, _KINDS.get(name, np.int32)))
         self._start_chunk()
 
-    def folded(self) -> tuple[pd.DataFrame, Written, tuple[BadLine, ...], int]:
+    def read(self) -> _Read:
+        """Everything that was taken in; nothing more can be."""
         self._close_chunk()
-        columns: dict[str, npt.NDArray[Any]] = {
-            name: np.concatenate(self._numbers.pop(name)) for name in list(self._numbers)
-        }
+        columns: dict[str, npt.NDArray[Any]] = {}
+        for name, chunks in self._numbers.items():
+            columns[name] = np.concatenate(chunks)
+            chunks.clear()
         names: dict[str, pa.Array] = {}
-        for name in _IDS:
-            (columns[name],), names[name] = _coded([self._texts.pop(name)])
-        coded, shared = _coded([self._texts.pop(name) for name in _COMPLETIONS])
+        for name, known in self._known.items():
+            del known[None]
+            names[name], rank = _sorted(pa.array(list(known), pa.string()))
+            columns[name] = rank[columns[name]]
+        (columns["sample"],), names["sample"] = _coded([self._texts["sample"]])
+        coded, shared = _coded([self._texts[name] for name in _COMPLETIONS])
         for name, codes in zip(_COMPLETIONS, coded, strict=True):
             columns[name], names[name] = codes, shared
-        texts = _Place(columns.pop("text_start"), columns.pop("text_size"))
-        comments = _Place(columns.pop("comment_start"), columns.pop("comment_size"))
-        written = Written(self._file, texts, comments)
-        events = pa.chunked_array(self._texts.pop("event"), pa.large_string()).combine_chunks()
-        rows = _newest(columns, names, events, written)
-        return (
-            _frame(columns, names, rows, written.taken(rows)),
-            written.taken(rows),
-            tuple(self.bad_lines),
-            self.events,
+        sizes = np.stack([columns.pop(name) for name in _WRITTEN], axis=1)
+        ends = np.maximum(sizes, 0, dtype=np.int64).cumsum().reshape(sizes.shape)
+        ids, texts, comments = (
+            _Place(ends[:, at] - sizes[:, at], sizes[:, at].copy()) for at in range(len(_WRITTEN))
         )
+        written = Written(self._file, texts, comments)
+        return _Read(columns, names, written, Written(self._file, ids, comments))
 
 
 _KINDS: Final[dict[str, type[np.generic]]] = {
@@ -307,13 +402,13 @@ _KINDS: Final[dict[str, type[np.generic]]] = {
     "repeat": np.bool_,
     "verdict": np.bool_,
     "duration": np.int32,
-    "text_start": np.int64,
-    "text_size": np.int32,
-    "comment_start": np.int64,
-    "comment_size": np.int32,
+    "event_bytes": np.int32,
+    "text_bytes": np.int32,
+    "comment_bytes": np.int32,
 }
-_ORDER: Final = (*_IDS, *_COMPLETIONS, "event", *_MOMENTS, *_KINDS)
-"""The columns in the order in which an event is taken apart."""
+_WRITTEN: Final = ("event_bytes", "text_bytes", "comment_bytes")
+"""In the order in which they are written."""
+_NO_TEXT: Final = pa.array([], pa.string())
 _KEY: Final = ("sample", "task", *_COMPLETIONS, "annotator", "repeat")
 
 
@@ -340,26 +435,31 @@ def _moments(values: list[str | None]) -> Numbers:
 def _coded(columns: list[list[pa.Array]]) -> tuple[list[Codes], pa.Array]:
     """Texts of several columns as places in one sorted list of them; -1 is missing."""
     sizes = [sum(map(len, chunks)) for chunks in columns]
-    every = pa.chunked_array([chunk for chunks in columns for chunk in chunks], pa.large_string())
-    columns.clear()
-    encoded = every.combine_chunks().dictionary_encode()
+    every = pa.chunked_array([chunk for chunks in columns for chunk in chunks], pa.string())
+    for chunks in columns:
+        chunks.clear()
+    encoded = every.dictionary_encode()
     del every
-    known = encoded.dictionary
+    # Every chunk has what occurred up to it; the last one has all.
+    names, rank = _sorted(encoded.chunks[-1].dictionary if encoded.chunks else _NO_TEXT)
+    chunks = [
+        chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in encoded.chunks
+    ]
+    codes = rank[np.concatenate([np.zeros(0, np.int32), *chunks])]
+    return np.split(codes, np.cumsum(sizes)[:-1]), names
+
+
+def _sorted(known: pa.Array) -> tuple[pa.Array, Codes]:
+    """Texts in order, and for each its place in it; one more, for -1, is -1."""
     order = pc.sort_indices(known).to_numpy()
-    rank = np.empty(len(order) + 1, dtype=np.int32)
+    rank = np.full(len(order) + 1, -1, dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
-    rank[-1] = -1
-    codes = rank[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
-    return np.split(codes, np.cumsum(sizes)[:-1]), known.take(pa.array(order))
+    return known.take(pa.array(order)), rank
 
 
-def _newest(
-    columns: dict[str, npt.NDArray[Any]],
-    names: dict[str, pa.Array],
-    events: pa.LargeStringArray,
-    written: Written,
-) -> Numbers:
+def _newest(read: _Read) -> Numbers:
     """The rows that stand, in the order of their keys."""
+    columns = read.columns
     keys = [columns[name] for name in _KEY]
     order = np.lexsort((columns["received"], *keys[::-1]))
     if not len(order):
@@ -370,13 +470,17 @@ def _newest(
         same_key &= sorted_[1:] == sorted_[:-1]
     received = columns["received"][order]
     same_moment = same_key & (received[1:] == received[:-1])
-    build = _Rebuilt(columns, names, events, written)
+    build = _Rebuilt(read)
     for start, end in _runs(same_moment):
         order[end - 1] = build.newest(order[start:end].tolist())
-    last = np.append(~same_key, True)
-    rows = order[last]
+    rows = order[np.append(~same_key, True)]
     standing: Numbers = rows[columns["status"][rows] != STATUSES.index("withdrawn")]
     return standing
+
+
+def _each(names: pa.StringArray) -> Iterator[str]:
+    for start in range(0, len(names), _ROWS_AT_ONCE):
+        yield from names.slice(start, _ROWS_AT_ONCE).to_pylist()
 
 
 def _runs(joined: Flags) -> Iterator[tuple[int, int]]:
@@ -390,14 +494,11 @@ def _runs(joined: Flags) -> Iterator[tuple[int, int]]:
 class _Rebuilt:
     """Events as they were, for the few whose key and moment are the same."""
 
-    columns: dict[str, npt.NDArray[Any]]
-    names: dict[str, pa.Array]
-    events: pa.LargeStringArray
-    written: Written
+    read: _Read
 
     def newest(self, rows: list[int]) -> int:
         """The one that counts of events with one key and moment; most are one event again."""
-        event_ids = {row: self.events[row].as_py() for row in rows}
+        event_ids = {row: self.read.events.text(row) or "" for row in rows}
         last = max(event_ids.values())
         rows = [row for row in rows if event_ids[row] == last]
         different = {self._content(row): row for row in rows}
@@ -406,20 +507,22 @@ class _Rebuilt:
         return max(different.values(), key=lambda row: content_order(self.event(row)))
 
     def _content(self, row: int) -> tuple[object, ...]:
-        values = tuple(column[row].item() for column in self.columns.values())
-        return (*values, self.written.text(row), self.written.comment(row))
+        values = tuple(column[row].item() for column in self.read.columns.values())
+        return (*values, self.read.written.text(row), self.read.written.comment(row))
 
     def event(self, row: int) -> FeedbackEvent:
-        task = TASKS[int(self.columns["task"][row])]
-        status = STATUSES[int(self.columns["status"][row])]
-        answer, first_left = (int(self.columns[name][row]) for name in ("answer", "first_left"))
+        task = TASKS[int(self.read.columns["task"][row])]
+        status = STATUSES[int(self.read.columns["status"][row])]
+        answer, first_left = (
+            int(self.read.columns[name][row]) for name in ("answer", "first_left")
+        )
         left, right = self._name("first", row), self._name("second", row)
         if first_left == 0:
             left, right = right, left
         told = answer != NO_ANSWER
-        duration = int(self.columns["duration"][row])
+        duration = int(self.read.columns["duration"][row])
         return FeedbackEvent(
-            event_id=self.events[row].as_py(),
+            event_id=self.read.events.text(row) or "",
             sample_id=self._name("sample", row) or "",
             task=task,
             annotator=self._name("annotator", row) or "",
@@ -430,14 +533,14 @@ class _Rebuilt:
             right_id=right,
             preference=_preference(answer, first_left) if task == "pairwise" and told else None,
             rating=answer if task == "rate" and told else None,
-            text=self.written.text(row),
+            text=self.read.written.text(row),
             option=self._name("option", row),
             reason=self._name("reason", row),
-            comment=self.written.comment(row),
+            comment=self.read.written.comment(row),
             topic=self._name("topic", row),
             perspective=self._name("perspective", row),
-            repeat=bool(self.columns["repeat"][row]) or None,
-            verdict=bool(self.columns["verdict"][row]) or None,
+            repeat=bool(self.read.columns["repeat"][row]) or None,
+            verdict=bool(self.read.columns["verdict"][row]) or None,
             shown_at=self._moment("shown", row),
             answered_at=self._moment("answered", row),
             received_at=self._moment("received", row) or "",
@@ -446,12 +549,12 @@ class _Rebuilt:
         )
 
     def _name(self, column: str, row: int) -> str | None:
-        code = int(self.columns[column][row])
-        name: str | None = self.names[column][code].as_py() if code >= 0 else None
+        code = int(self.read.columns[column][row])
+        name: str | None = self.read.names[column][code].as_py() if code >= 0 else None
         return name
 
     def _moment(self, column: str, row: int) -> str | None:
-        number = int(self.columns[column][row])
+        number = int(self.read.columns[column][row])
         if number == _NOT_TOLD:
             return None
         moment = np.datetime64(number, "ms").astype(datetime).replace(tzinfo=UTC)
@@ -464,25 +567,17 @@ def _preference(answer: int, first_left: int) -> Preference:
     return "left" if (answer == FIRST) == bool(first_left) else "right"
 
 
-def _frame(
-    columns: dict[str, npt.NDArray[Any]],
-    names: dict[str, pa.Array],
-    rows: Numbers,
-    written: Written,
-) -> pd.DataFrame:
-    shared = {name: pd.Index(names[name].to_pandas()) for name in (*_IDS, "completion")}
-    made: dict[str, Any] = {}
-    for name in ("sample", "task", *_COMPLETIONS, "annotator", "status", *_IDS[2:]):
-        codes = columns.pop(name)[rows]
-        if name in ("task", "status"):
-            index = pd.Index(TASKS if name == "task" else STATUSES)
-        else:
-            index = shared["completion" if name in _COMPLETIONS else name]
-        made[name] = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(index))
+def _frame(read: _Read, rows: Numbers) -> pd.DataFrame:
+    """The rows as a frame; takes the columns out of ``read``."""
+    made: dict[str, Any] = {name: read.columns.pop(name)[rows] for name in _MANY}
+    for name in ("task", "annotator", "status", *_FEW[1:]):
+        kinds = {"task": TASKS, "status": STATUSES}.get(name) or read.names[name].to_pandas()
+        made[name] = pd.Categorical.from_codes(
+            read.columns.pop(name)[rows], dtype=pd.CategoricalDtype(pd.Index(kinds))
+        )
     for name in ("repeat", "verdict", "answer", "first_left", "duration"):
-        made[name] = columns.pop(name)[rows]
+        made[name] = read.columns.pop(name)[rows]
     for name in _MOMENTS:
-        moments = columns.pop(name)[rows].view("datetime64[ms]")
+        moments = read.columns.pop(name)[rows].view("datetime64[ms]")
         made[name] = pd.DatetimeIndex(moments, tz="UTC")
-    made["has_text"], made["has_comment"] = written.has()
     return pd.DataFrame(made)
