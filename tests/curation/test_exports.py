@@ -248,7 +248,7 @@ def exam_sample(number: int, **changes: object) -> Sample:
         "document": f"book-{number}.txt",
         "span": Span(start=1, end=9),
     }
-    return a_sample(number, **{**fields, **changes})
+    return Sample.model_validate(a_sample(number).model_dump() | fields | changes)
 
 
 def review(sample: Sample, option: str | None, **changes: object) -> FeedbackEvent:
