@@ -27,6 +27,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.schema import CurationSettings
 from pipeline.curation.judgements import (
     BOTH_BAD,
     FIRST,
@@ -65,6 +66,11 @@ class Rules:
     method: Literal["majority", "weighted"] = "majority"
     min_votes: int = 1
     min_agreement: float = 0.0
+
+    @classmethod
+    def of(cls, settings: CurationSettings) -> Rules:
+        """What a project's settings ask for."""
+        return cls(settings.method, settings.min_votes, settings.min_agreement)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pipeline.core.samples import read_samples
 from pipeline.core.store import Store
 from pipeline.curation.agreement import Agreement, agreement
 from pipeline.curation.analysis import Analysis, analyse
-from pipeline.curation.consensus import settle
+from pipeline.curation.consensus import Rules, settle
 from pipeline.curation.grid import Grid
 from pipeline.curation.history import History, read_history
 from pipeline.curation.judgements import Judgements
@@ -95,7 +95,7 @@ def status(store: Store) -> Status:
     seed = load_seed(store).seed
     project = load_project(store)
     judgements = Judgements.read(store)
-    consensus = settle(judgements, leads=frozenset(project.access.leads))
+    consensus = settle(judgements, Rules.of(project.curation), frozenset(project.access.leads))
     history = read_history(store)
     shown = Shown(judgements)
     samples = shown.noting(read_samples(store))

@@ -16,7 +16,7 @@ from pipeline.core.rounds import CellCount, Judged, Round
 from pipeline.core.samples import read_samples
 from pipeline.core.schema import Sample, normalized, unique
 from pipeline.core.store import ABSENT, Store
-from pipeline.curation.consensus import Consensus, SampleVerdict, settle
+from pipeline.curation.consensus import Consensus, Rules, SampleVerdict, settle
 from pipeline.curation.grid import Cells
 from pipeline.curation.judgements import Judgements
 from pipeline.curation.measures import excerpt
@@ -122,8 +122,9 @@ def make_round(store: Store, number: int) -> Round:
         InvalidInput: Nothing has been judged, or the number cannot be a round's.
     """
     _check(number)
-    leads = frozenset(load_project(store).access.leads)
-    found = _find(read_samples(store), settle(Judgements.read(store), leads=leads))
+    project = load_project(store)
+    rules, leads = Rules.of(project.curation), frozenset(project.access.leads)
+    found = _find(read_samples(store), settle(Judgements.read(store), rules, leads))
     if not (found.edits or found.good or found.bad):
         raise InvalidInput(
             f"Round {number} has nothing to build on: no completion of {store.name} has been "

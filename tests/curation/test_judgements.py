@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import tempfile
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.core.feedback import BadLine, Feedback, FeedbackEvent
+from annotate_space.votes import Standing, Votes
+from pipeline.core.feedback import BadLine, Feedback, FeedbackEvent, Key
 from pipeline.core.store_folder import FolderStore
 from pipeline.curation.judgements import BOTH_BAD, FIRST, SECOND, TIE, Judgements
 from tests.curation.histories import files, histories, shuffled
@@ -102,6 +104,38 @@ def test_any_history_folds_as_it_does_elsewhere(
         again = Judgements.read(store)
     assert rows_of(again) == rows
     assert again.frame.equals(found.frame)
+
+
+@settings(deadline=None, max_examples=60)
+@given(histories, st.integers(0, 1_000))
+def test_the_annotate_space_counts_the_same(history: list[FeedbackEvent], seed: int) -> None:
+    votes = Votes()
+    rows: dict[Key, int] = {}
+    for event in shuffled(history, seed):
+        if event.key() in rows:
+            votes.replace(rows[event.key()], event)
+        else:
+            rows[event.key()] = votes.add(votes.person(event.annotator), event)
+    there = Counter(
+        (key.annotator, key.sample_id, key.task, key.repeat, answer.standing, answer.value)
+        for key, row in rows.items()
+        if (answer := votes.answer(row)).standing != Standing.WITHDRAWN
+    )
+    found = Judgements.of(history)
+    sides = {FIRST: 0, SECOND: 2, TIE: 1, BOTH_BAD: 1}
+    here: Counter[tuple[object, ...]] = Counter()
+    for row in range(len(found)):
+        task, answer = found.value("task", row), found.value("answer", row)
+        number = sides.get(answer, 0) if task == "pairwise" else max(answer, 0)
+        here[
+            found.value("annotator", row),
+            found.samples[found.value("sample", row)].as_py(),
+            task,
+            found.value("repeat", row),
+            Standing[found.value("status", row).upper()],
+            number,
+        ] += 1
+    assert here == there
 
 
 def test_one_id_for_two_answers_of_a_moment_folds_as_it_does_elsewhere() -> None:
