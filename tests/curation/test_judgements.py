@@ -36,7 +36,7 @@ def rows_of(judgements: Judgements) -> list[Row]:
             for name in ("completion", "first", "second")
             if (place := int(judgements.value(name, row))) >= 0
         }
-        about = frozenset(ids.values())
+        about = tuple(sorted(ids.values()))
         answer = int(judgements.value("answer", row))
         said: object = None
         if value["status"] == "submitted" and value["task"] == "pairwise":
@@ -68,7 +68,7 @@ def expected(event: FeedbackEvent) -> Row:
             said = sides.get(str(event.preference), event.preference)
         elif event.task in ("thumbs", "rate"):
             said = event.rating if event.task == "rate" else int(bool(event.label))
-    about = {event.completion_id, event.left_id, event.right_id} - {None}
+    every = (event.completion_id, event.left_id, event.right_id)
     return (
         event.sample_id,
         event.annotator,
@@ -78,7 +78,7 @@ def expected(event: FeedbackEvent) -> Row:
         bool(event.verdict),
         event.option,
         -1 if event.duration_ms is None else event.duration_ms,
-        frozenset(about),
+        tuple(sorted(name for name in every if name)),
         said,
         event.text,
         event.comment,
