@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from pipeline.core.invitations import Invitation
     from pipeline.core.runs import RunRecord
+    from pipeline.curation.agreement import Agreement, AnnotatorFigures
     from pipeline.curation.coverage import Status
     from pipeline.curation.exports import Exports
     from pipeline.curation.history import History, RunFacts
@@ -281,6 +282,7 @@ def show_status(name: str, state: Status) -> None:
         f"{state.annotators} annotators; {state.accepted} completions found good, "
         f"{state.preferred} pairs with a winner"
     )
+    _show_agreement(state.agreement)
     _show_quality(state)
     _show_runs(state.history)
     for one in state.history.rounds:
@@ -305,6 +307,39 @@ def _coverage(state: Status) -> Table:
     for topic, totals, judged in rows:
         cells = (f"{count} ({known})" for count, known in zip(totals, judged, strict=True))
         table.add_row(Text(topic), *cells)
+    return table
+
+
+def _show_agreement(found: Agreement) -> None:
+    """What the figures about judgements mean, and who gave them."""
+    readings = found.readings()
+    if readings:
+        say("", "How far the judgements can be trusted:")
+    for reading in readings:
+        say(f"  {reading.message}")
+    if len(found.annotators) > 1:
+        _out.print(_annotators(found.annotators))
+
+
+def _annotators(people: Sequence[AnnotatorFigures]) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("annotator", overflow="fold")
+    for heading in ("votes", "skipped", "agrees with others", "same again", "controls", "seconds"):
+        table.add_column(heading, justify="right")
+    for one in people[:_MOST_SHOWN]:
+        table.add_row(
+            Text(_line(one.name)),
+            f"{one.votes:,}",
+            f"{one.skipped:,}",
+            "" if one.with_rest.value is None else f"{one.with_rest.value:.2f}",
+            *(
+                "" if figure.value is None else f"{100 * figure.value:.0f} %"
+                for figure in (one.with_self, one.controls)
+            ),
+            "" if one.seconds is None else f"{one.seconds:.1f}",
+        )
+    if len(people) > _MOST_SHOWN:
+        table.add_row(f"and {len(people) - _MOST_SHOWN} more", *[""] * 6)
     return table
 
 

@@ -359,8 +359,7 @@ class Consensus:
         return ExamVerdict(status, option, text, votes, agreement)
 
     def _name(self, code: int) -> str:
-        name: str = self.judgements.completions[int(code)].as_py()
-        return name
+        return self.judgements.completion(int(code))
 
 
 def settle(

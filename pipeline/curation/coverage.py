@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.core import controls
 from pipeline.core.feedback import BadLine
 from pipeline.core.projects import load_project, load_seed
 from pipeline.core.samples import read_samples
 from pipeline.core.store import Store
+from pipeline.curation.agreement import Agreement, agreement
 from pipeline.curation.analysis import Analysis, analyse
 from pipeline.curation.consensus import settle
 from pipeline.curation.grid import Grid
 from pipeline.curation.history import History, read_history
 from pipeline.curation.judgements import Judgements
+from pipeline.curation.shown import Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Status:
         bad_lines: Feedback lines that could not be read.
         analysis: What the samples are like.
         history: What runs and rounds did.
+        agreement: How far the judgements can be trusted.
     """
 
     domain: str
@@ -40,6 +44,7 @@ class Status:
     bad_lines: tuple[BadLine, ...]
     analysis: Analysis
     history: History
+    agreement: Agreement
 
     @property
     def samples(self) -> int:
@@ -77,6 +82,7 @@ class Status:
             "unreadable": [str(line) for line in self.bad_lines],
             **self.history.as_json(),
             "analysis": self.analysis.as_json(),
+            "agreement": self.agreement.as_json(),
         }
 
     def stand_in(self) -> bool:
@@ -91,6 +97,9 @@ def status(store: Store) -> Status:
     judgements = Judgements.read(store)
     consensus = settle(judgements, leads=frozenset(project.access.leads))
     history = read_history(store)
+    shown = Shown(judgements)
+    samples = shown.noting(read_samples(store))
+    analysis = analyse(samples, seed.cells(), consensus, history.round_of())
     return Status(
         domain=seed.domain,
         wanted=project.generation.rows,
@@ -99,11 +108,7 @@ def status(store: Store) -> Status:
         preferred=consensus.settled_pairs,
         accepted=consensus.accepted_completions,
         bad_lines=judgements.bad_lines,
-        analysis=analyse(
-            read_samples(store),
-            seed.cells(),
-            consensus,
-            history.round_of(),
-        ),
+        analysis=analysis,
         history=history,
+        agreement=agreement(judgements, shown, controls.load(store).controls),
     )

@@ -161,6 +161,11 @@ class Judgements:
         order = np.argsort(hashes).astype(np.int32)
         return hashes[order], order
 
+    def completion(self, place: int) -> str:
+        """The id of a completion."""
+        name: str = self.completions[place].as_py()
+        return name
+
     def codes(self, name: str) -> Codes:
         """A category column as places among its categories; -1 is missing."""
         codes: Codes = np.asarray(self.frame[name].cat.codes).astype(np.int32, copy=False)

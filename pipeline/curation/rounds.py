@@ -189,7 +189,7 @@ def _said(judgements: Judgements, sample_id: str) -> dict[str, _Said]:
         place = int(judgements.value("completion", row))
         if not judgements.votes[row] or place < 0:
             continue
-        about = said[judgements.completions[place].as_py()]
+        about = said[judgements.completion(place)]
         task = judgements.value("task", row)
         comment = judgements.comment(row)
         if task == "edit" and (text := judgements.text(row)) and text.strip():
