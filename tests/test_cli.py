@@ -134,7 +134,7 @@ def test_init_generate_status_and_export(folder: Path, tmp_path: Path) -> None:
     done = json.loads(run("export", folder, *words, "--json").stdout)
     assert done["rows"] == {"preference": 1, "kto": 4}
     assert done["splits"]["kto"] == {"train": 4, "test": 0}
-    assert done["kto"]["desirable_weight"] == 1.17
+    assert (done["kto"]["good"], done["kto"]["bad"], done["kto"]["desirable_weight"]) == (2, 2, 1)
     assert {one["way"]: one["missing"] for one in done["published"]} == {"ORPO": 6999, "DPO": 2999}
     assert (tmp_path / "out/kto/train-00000-of-00001.parquet").exists()
     assert not (folder / "data").exists()
@@ -143,7 +143,7 @@ def test_init_generate_status_and_export(folder: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out/kto/train-00000-of-00001.parquet").exists()
     said = run("export", folder, "--test-share", 0).stdout
     assert "DPO: 1 of the 3000 rows that were published as enough; 2999 are missing." in said
-    assert "desirable_weight 1.17 and undesirable_weight 1" in said
+    assert "kto has 2 good and 2 not good completions in train" in said
     assert "config_name: kto" in (folder / "README.md").read_text()
     assert len(list(read_feedback(store))) == 4
 
@@ -369,7 +369,7 @@ def test_the_whole_way_on_the_hub(hub: HubServer) -> None:
     run("generate", "ana/farming", "--rows", 3, env=env)
     assert json.loads(run("status", "ana/farming", "--json", env=env).stdout)["samples"] == 3
     run("export", "ana/farming", env=env)
-    assert any(path.startswith("data/feedback/") for path in hub.files("ana/farming"))
+    assert "data/export.json" in hub.files("ana/farming")
     wrong = run("status", "ana/farming", env={**env, "HF_TOKEN": "hf_wrong"}, code=1)
     assert "does not accept this token" in wrong.stderr
     reader = hub.add_token("ana", "read")

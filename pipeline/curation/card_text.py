@@ -189,8 +189,9 @@ def _people(project: Project, people: People) -> Iterator[str]:
     elif people.names:
         rows = [(plain(name), count) for name, count in list(people.names.items())[:_MOST_LINES]]
         yield _bars("annotator", "judgements", rows)
-    for one in people.agreement:
-        yield f"- {plain(one)}"
+    if people.agreement:
+        yield "How far that can be trusted:"
+        yield "\n".join(f"- {plain(one)}" for one in people.agreement)
     if people.disputed:
         yield f"On {people.disputed:,} samples they differ and nobody has decided yet."
     yield (

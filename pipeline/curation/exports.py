@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.core import layout
+from pipeline.core import controls, layout
 from pipeline.core.errors import InvalidInput
 from pipeline.core.feedback import BadLine, FeedbackEvent, Parsed
 from pipeline.core.layout import SPLITS, ExportFormat, Form, Split
@@ -25,6 +25,7 @@ from pipeline.core.projects import load_project, load_seed, read_feedback
 from pipeline.core.samples import read_samples
 from pipeline.core.schema import TASKS, Method, Project, Sample, normalized
 from pipeline.core.store import Data, Store
+from pipeline.curation.agreement import Agreement, agreement
 from pipeline.curation.card import commit_with_card
 from pipeline.curation.consensus import Rules, SampleVerdict, settle
 from pipeline.curation.filters import Filters
@@ -41,6 +42,7 @@ from pipeline.curation.record import (
     read_record,
 )
 from pipeline.curation.shards import Shards
+from pipeline.curation.shown import Shown
 from pipeline.curation.splits import Splits
 
 NEAR_TEST: Final = "near_test"
@@ -137,7 +139,8 @@ def export(
             for one in load_seed(store).seed.examples
             if one.question.strip() and one.answer.strip()
         }
-        for sample in read_samples(store):
+        shown = Shown(judgements)
+        for sample in shown.noting(read_samples(store)):
             verdict = consensus.of(sample.sample_id)
             place = splits.of(sample.sample_id)
             said.add(sample, verdict)
@@ -146,7 +149,8 @@ def export(
             for writer in writers:
                 for picked in PICKS[writer.name](sample, verdict, examples):
                     writer.pick(picked, place.split, place.group)
-        people = said.people(judgements, named=options.named)
+        trust = agreement(judgements, shown, controls.load(store).controls)
+        people = said.people(judgements, trust, named=options.named)
     done = {writer.name: writer for writer in [*writers, *([feedback] if feedback else [])]}
     files: dict[str, Path] = {}
     made: dict[ExportFormat, Made] = {}
@@ -270,7 +274,7 @@ class _Said:
         self._accepted[sample.topic] += bool(verdict.accepted())
         self._disputed += verdict.disputed
 
-    def people(self, judgements: Judgements, *, named: bool) -> People:
+    def people(self, judgements: Judgements, trust: Agreement, *, named: bool) -> People:
         votes = judgements.frame[judgements.votes]
         by_task = votes["task"].value_counts()
         by_person = votes["annotator"].value_counts()
@@ -289,6 +293,7 @@ class _Said:
                 for topic, count in sorted(self._samples.items())
             },
             disputed=self._disputed,
+            agreement=tuple(reading.message for reading in trust.readings()),
         )
 
 

@@ -61,7 +61,7 @@ class People(BaseModel):
         names: Judgements by annotator, the most first; empty where names are not to be told.
         topics: By the topic as samples spell it.
         disputed: Samples on which enough people differ.
-        agreement: Sentences on how far people agree, by task.
+        agreement: Sentences on how far all this can be trusted.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -25,7 +25,7 @@ from tests.benchmarks.contenders import ratio
 from tests.benchmarks.curating import votes
 from tests.benchmarks.processes import run
 
-TARGET_MB: Final = 1_500
+TARGET_MB: Final = 1_000
 TOO_LONG: Final = 3_600
 
 

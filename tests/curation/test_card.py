@@ -219,8 +219,9 @@ def test_the_card_tells_what_is_missing_and_how_to_train(folder: Path) -> None:
     assert "- `exam`: a reviewed exam question" in text
     assert "`load_dataset` does not know it" in text
     assert "| DPO | `preference` | 1 | 3,000 | 2,999 |" in text
-    assert "With `desirable_weight` 1.17 and `undesirable_weight` 1 they weigh 7 to 6" in text
+    assert "`kto` has 2 good and 2 not good completions in train" in text
     assert "| ana | 3 |" in text
+    assert "How far that can be trusted:\n\n- Agreement on thumbs cannot be told" in text
 
 
 def test_pseudonyms_keep_names_out_of_the_card_at_once(folder: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -86,23 +87,41 @@ def test_an_export_trains(name: str, form: str, model: str, tmp_path: Path) -> N
     assert math.isfinite(made.evaluate()["eval_loss"])
 
 
+def section() -> str:
+    """What the README says on training."""
+    return README.read_text(encoding="utf-8").partition("## Train on it")[2].partition("\n## ")[0]
+
+
 def commands() -> list[str]:
-    """The lines of the README that call TRL."""
-    section = (
-        README.read_text(encoding="utf-8").partition("## Train on it")[2].partition("\n## ")[0]
-    )
-    joined = re.sub(r"\\\n\s*", "", section)
-    return re.findall(r"^trl .*$", joined, re.MULTILINE)
+    """Its lines that call TRL."""
+    return re.findall(r"^trl .*$", re.sub(r"\\\n\s*", "", section()), re.MULTILINE)
+
+
+def scripts() -> list[str]:
+    """Its blocks of Python that train."""
+    blocks = re.findall(r"```python\n(.*?)```", section(), re.DOTALL)
+    return [block for block in blocks if ".train()" in block]
+
+
+def run(words: list[str], folder: Path) -> None:
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3_000:]
+    assert "'train_loss'" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("line", commands())
 def test_the_readmes_commands_work_as_written(line: str, model: str, tmp_path: Path) -> None:
     words = shlex.split(line)
-    stands_for = {"--model_name_or_path": model, "--dataset_name": str(PROJECT)}
-    for option, value in stands_for.items():
+    for option, value in {"--model_name_or_path": model, "--dataset_name": str(PROJECT)}.items():
         words[words.index(option) + 1] = value
     few = ["--max_steps", "2", "--report_to", "none", "--use_cpu", "true", "--bf16", "false"]
     few += ["--per_device_train_batch_size", "2", "--max_length", "2048"]
-    done = subprocess.run([*words, *few], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3_000:]
-    assert "'train_loss'" in done.stdout + done.stderr
+    run([*words, *few], tmp_path)
+
+
+@pytest.mark.parametrize("script", scripts())
+def test_the_readmes_scripts_work_as_written(script: str, model: str, tmp_path: Path) -> None:
+    few = 'max_steps=2, use_cpu=True, bf16=False, report_to="none", output_dir='
+    script = re.sub(r'^model = ".*"', f"model = {model!r}", script, flags=re.MULTILINE)
+    script = script.replace('"ana/farming"', repr(str(PROJECT))).replace("output_dir=", few)
+    run([sys.executable, "-c", script], tmp_path)
