@@ -1,6 +1,7 @@
 """How far the judgements can be trusted: with each other, with a judge model, with known answers.
 
-Everything is worked out from the votes that count, repeats aside; each figure has the interval in
+Everything is worked out from the votes that count, apart from repeats and from leads' verdicts,
+which are given with everybody's votes in view; each figure has the interval in
 which it lies with 95 % confidence, and a sentence that says what it means.
 """
 
@@ -209,9 +210,10 @@ class _Questions:
     def of(cls, judgements: Judgements, shown: Shown, task: str) -> _Questions:
         if task == "exam":
             chosen = (shown.review >= 0) & ~judgements.column("repeat", np.bool_)
+            chosen &= ~judgements.column("verdict", np.bool_)
             answers = shown.review
         else:
-            chosen = judgements.votes & judgements.task(task)
+            chosen = judgements.independent & judgements.task(task)
             answers = judgements.column("answer", np.int8)
             if task == "rate":
                 answers = (answers - 1).astype(np.int8)

@@ -89,8 +89,8 @@ class Biases:
 
 
 def biases(judgements: Judgements, shown: Shown) -> Biases:
-    """Look for them in all votes."""
-    votes = judgements.votes
+    """Look for them in all votes but leads' verdicts."""
+    votes = judgements.independent
     answer = judgements.column("answer", np.int8)
     chosen = votes & judgements.task("pairwise") & np.isin(answer, (FIRST, SECOND))
     first_left = judgements.column("first_left", np.int8)[chosen] == 1

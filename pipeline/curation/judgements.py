@@ -133,6 +133,12 @@ class Judgements:
         found: Flags = submitted & ~self.column("repeat", np.bool_)
         return found
 
+    @cached_property
+    def independent(self) -> Flags:
+        """Votes without a lead's verdicts, which are given with everybody's votes in view."""
+        found: Flags = self.votes & ~self.column("verdict", np.bool_)
+        return found
+
     def find(self, sample_id: str) -> int:
         """The place of a sample in ``samples``, -1 if nobody has said anything of it."""
         hashes, order = self._hashed

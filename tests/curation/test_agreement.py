@@ -81,6 +81,19 @@ def test_stars_agree_in_order_and_pairs_whatever_their_sides() -> None:
     assert by_task["pairwise"].alpha.value == 1
 
 
+def test_a_leads_verdict_is_no_independent_vote() -> None:
+    events = [
+        thumb(sample, 0, (n + (who == "a")) % 2 > 0, who)
+        for n, sample in enumerate(SAMPLES)
+        for who in "ab"
+    ]
+    before = figures(events)
+    verdicts = [thumb(sample, 0, True, "lea", verdict=True) for sample in SAMPLES]
+    after = figures([*events, *verdicts])
+    assert after.tasks == before.tasks
+    assert after.biases == before.biases
+
+
 def test_each_annotator_is_compared_with_what_most_others_say() -> None:
     events = []
     for number, sample in enumerate(SAMPLES):
