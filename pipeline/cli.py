@@ -15,7 +15,7 @@ import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn, TypeVar, get_args
 
 import typer
 from huggingface_hub import get_token
@@ -27,7 +27,7 @@ from pipeline.core.documents import kept
 from pipeline.core.documents.adding import add_files
 from pipeline.core.documents.limits import MOST_BYTES, Refused
 from pipeline.core.errors import InvalidInput, ModelUnavailable, SeedbedError
-from pipeline.core.layout import ExportFormat
+from pipeline.core.layout import ExportFormat, Form
 from pipeline.core.projects import (
     is_folder,
     load_project,
@@ -42,6 +42,7 @@ from pipeline.core.schema import (
     STAND_INS,
     GenerationSettings,
     JudgeSettings,
+    Method,
     ModelChoice,
     Project,
     Seed,
@@ -53,6 +54,7 @@ from pipeline.core.store_folder import FolderStore
 from pipeline.deploy import ByHand, annotate_address, copy_project, deploy_spaces, require_target
 from pipeline.generation.access import ModelAccess, host_of
 from pipeline.local import LocalSpaces, Port
+from pipeline.places import export_place, move_exports
 from pipeline.terminal import (
     documents_line,
     fail,
@@ -63,6 +65,7 @@ from pipeline.terminal import (
     say,
     show_documents,
     show_estimate,
+    show_export,
     show_invitations,
     show_run,
     show_status,
@@ -80,6 +83,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+T = TypeVar("T")
+
 _RAY_ADDRESS: Final = re.compile(r"auto|local|ray://\S+|[\w.-]+:\d+")
 _INTERRUPTED: Final = 130  # how Typer ends when a command raised KeyboardInterrupt
 
@@ -330,42 +335,87 @@ def status(
 @app.command()
 def export(
     project: ProjectName,
+    *,
     formats: Annotated[
-        str, typer.Option("--format", help="sft, preference, kto, several with commas, or all.")
+        str,
+        typer.Option(
+            "--format",
+            help="sft, preference, kto, reward, spin, exam, several with commas, or all.",
+        ),
     ] = "all",
+    form: Annotated[
+        str, typer.Option(help="conversational: lists of messages; text: plain strings.")
+    ] = "conversational",
     to: Annotated[
         Path | None, typer.Option(help="Write to this folder instead of into the project.")
     ] = None,
+    test_share: Annotated[
+        float | None,
+        typer.Option(help="Share of the instructions to keep apart as test.", min=0, max=0.9),
+    ] = None,
+    consensus: Annotated[
+        str | None,
+        typer.Option(help="majority, or weighted by how reliable annotators are found to be."),
+    ] = None,
+    min_votes: Annotated[
+        int | None, typer.Option(help="Only what so many people judged.", min=1)
+    ] = None,
+    min_agreement: Annotated[
+        float | None,
+        typer.Option(help="Only what this share of them, such as 0.75, agree on.", min=0, max=1),
+    ] = None,
+    min_judge: Annotated[
+        float | None, typer.Option(help="Only what the judge model rated at least so.")
+    ] = None,
+    without_flag: Annotated[
+        list[str] | None,
+        typer.Option(help="Nothing with this mark, such as truncated; repeat it for several."),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="Only what this model wrote, and people; repeat it for several."),
+    ] = None,
+    topic: Annotated[
+        list[str] | None, typer.Option(help="Only this topic; repeat it for several.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make training data out of votes, as TRL reads it."""
-    from pipeline.curation import exports  # noqa: PLC0415 - slow import
+    """Make training data out of votes, as TRL reads it.
 
-    store = open_store(_settings(project))
+    Without options, consensus, votes, agreement and test share are as project.json says.
+    """
+    from pipeline.curation import exports  # noqa: PLC0415 - slow import
+    from pipeline.curation.filters import Filters  # noqa: PLC0415 - slow import
+
+    settings = _settings(project)
+    store = open_store(settings)
     require_project(store)
-    made = exports.export(store, _formats(formats))
-    files = exports.files(made)
-    if to is None:
-        store.commit(files, message="Export training data")
-        _update_card(store)
-    else:
-        _write(to, files)
-    counts = {one.format: one.rows for one in made.made}
+    chosen = exports.options_for(store)
+    filters = Filters(
+        min_votes=chosen.filters.min_votes if min_votes is None else min_votes,
+        min_agreement=chosen.filters.min_agreement if min_agreement is None else min_agreement,
+        min_judge=min_judge,
+        without_flags=frozenset(without_flag or ()),
+        models=frozenset(model or ()),
+        topics=frozenset(topic or ()),
+    )
+    options = replace(
+        chosen,
+        form=_one_of("form", form, get_args(Form)),
+        method=_one_of("consensus", consensus or chosen.method, get_args(Method)),
+        test_share=chosen.test_share if test_share is None else test_share,
+        filters=filters,
+    )
+    with export_place(work_folder(store, settings), to) as folder:
+        made = exports.export(store, _formats(formats), options, folder)
+        if to is None:
+            exports.into_project(store, made)
+        else:
+            move_exports(made.files, to, made.record.made)
     if as_json:
-        print_json({"rows": counts, "unreadable": [str(line) for line in made.bad_lines]})
-        return
-    for name, count in counts.items():
-        say(f"{name}: {count} rows")
-    for line in made.bad_lines:
-        say(f"Unreadable feedback, skipped: {line}")
-    filled = next((name for name in layout.TRAINING_FORMATS if counts.get(name)), None)
-    if filled is None:
-        say(
-            "Nothing can be trained on yet: there is no clear judgement.",
-            f"Open the Annotate Space with: python -m pipeline serve {store.name}",
-        )
-    elif to is None:
-        say(f'Read it with: datasets.load_dataset("{store.name}", "{filled}", split="train")')
+        print_json(made.as_json())
+    else:
+        show_export(store.name, made, to)
 
 
 @app.command()
@@ -783,16 +833,13 @@ def _formats(text: str) -> list[ExportFormat]:
     return chosen
 
 
-def _write(folder: Path, files: dict[str, bytes]) -> None:
-    try:
-        for path, data in files.items():
-            target = folder / Path(path).relative_to(layout.DATA)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
-    except OSError as error:
-        raise InvalidInput(
-            f"{folder} cannot be written: {error.strerror}.", "Choose another folder with --to."
-        ) from error
+def _one_of(what: str, name: str, known: tuple[T, ...]) -> T:
+    for one in known:
+        if one == name:
+            return one
+    raise InvalidInput(
+        f"There is no {what} {name!r}.", f"Choose from {', '.join(map(str, known))}."
+    )
 
 
 def _serve(settings: Settings, seed_port: int | None, annotate_port: int | None) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,10 +29,14 @@ from rich.text import Text
 from pipeline.core.runs import dollars, duration
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.core.documents.kept import Documents, Kept
     from pipeline.core.invitations import Invitation
     from pipeline.core.runs import RunRecord
+    from pipeline.curation.agreement import Agreement, AnnotatorFigures
     from pipeline.curation.coverage import Status
+    from pipeline.curation.exports import Exports
     from pipeline.curation.history import History, RunFacts
     from pipeline.generation.estimate import Estimate
     from pipeline.generation.run import Progress
@@ -143,6 +148,49 @@ def _short(number: float) -> str:
         if number >= size:
             return f"{number / size:.1f}{letter}"
     return f"{number:.0f}"
+
+
+def show_export(name: str, exports: Exports, to: Path | None) -> None:
+    """What was made, what was left out and what is missing."""
+    from pipeline.curation.card_text import LEFT_OUT  # noqa: PLC0415 - slow import
+
+    for config, made in exports.record.made.items():
+        told = f"{config}: {made.rows()} rows"
+        if made.rows() and config != "feedback":
+            told += f", {made.rows('train')} to train and {made.rows('test')} to test"
+        if made.removed:
+            left = (f"{count} for {LEFT_OUT.get(why, why)}" for why, count in made.removed.items())
+            told += f"; left out: {', '.join(left)}"
+        say(told)
+    for line in exports.bad_lines:
+        say(f"Unreadable feedback, skipped: {line}")
+    trained = {c: one for c, one in exports.record.made.items() if c != "feedback"}
+    filled = next((config for config, one in trained.items() if one.rows()), None)
+    if filled is not None:
+        _say_how_to_train(exports)
+        split = "train" if trained[filled].rows("train") else "test"
+        where = f'"{name}", "{filled}"' if to is None else f'"{to / filled}"'
+        say(f'Read it with: datasets.load_dataset({where}, split="{split}")')
+    elif not any(one.removed for one in trained.values()):
+        say(
+            "Nothing can be trained on yet: there is no clear judgement.",
+            f"Open the Annotate Space with: python -m pipeline serve {name}",
+        )
+
+
+def _say_how_to_train(exports: Exports) -> None:
+    from pipeline.curation.card_text import weighing  # noqa: PLC0415 - slow import
+    from pipeline.curation.record import balance, enough  # noqa: PLC0415 - slow import
+
+    weights = balance(exports.record)
+    if weights is not None:
+        say(re.sub(r"\[(.*?)\]\(.*?\)", r"\1", weighing(weights)).replace("`", ""))
+    for one in enough(exports.record):
+        if one.missing:
+            say(
+                f"{one.way}: {one.rows} of the {one.wanted} rows that were published as enough; "
+                f"{one.missing} are missing."
+            )
 
 
 def show_invitations(invitations: Sequence[Invitation]) -> None:
@@ -287,6 +335,7 @@ def show_status(name: str, state: Status) -> None:
         f"{state.annotators} annotators; {state.accepted} completions found good, "
         f"{state.preferred} pairs with a winner"
     )
+    _show_agreement(state.agreement)
     _show_quality(state)
     _show_runs(state.history)
     for one in state.history.rounds:
@@ -314,6 +363,39 @@ def _coverage(state: Status) -> Table:
             for count, known, aim in zip(*figures, strict=True)
         )
         table.add_row(Text(topic), *cells)
+    return table
+
+
+def _show_agreement(found: Agreement) -> None:
+    """What the figures about judgements mean, and who gave them."""
+    readings = found.readings()
+    if readings:
+        say("", "How far the judgements can be trusted:")
+    for reading in readings:
+        say(f"  {reading.message}")
+    if len(found.annotators) > 1:
+        _out.print(_annotators(found.annotators))
+
+
+def _annotators(people: Sequence[AnnotatorFigures]) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("annotator", overflow="fold")
+    for heading in ("votes", "skipped", "agrees with others", "same again", "controls", "seconds"):
+        table.add_column(heading, justify="right")
+    for one in people[:_MOST_SHOWN]:
+        table.add_row(
+            Text(_line(one.name)),
+            f"{one.votes:,}",
+            f"{one.skipped:,}",
+            "" if one.with_rest.value is None else f"{one.with_rest.value:.2f}",
+            *(
+                "" if figure.value is None else f"{100 * figure.value:.0f} %"
+                for figure in (one.with_self, one.controls)
+            ),
+            "" if one.seconds is None else f"{one.seconds:.1f}",
+        )
+    if len(people) > _MOST_SHOWN:
+        table.add_row(f"and {len(people) - _MOST_SHOWN} more", *[""] * 6)
     return table
 
 

@@ -131,11 +131,20 @@ def test_init_generate_status_and_export(folder: Path, tmp_path: Path) -> None:
     shown = run("status", folder).stdout
     assert "Clay soils" in shown
     assert "feedback/2026/01/01/x-000001.jsonl:4" in shown
-    done = run("export", folder, "--format", "kto,preference", "--to", tmp_path / "out", "--json")
-    assert json.loads(done.stdout)["rows"] == {"preference": 1, "kto": 2}
-    assert (tmp_path / "out/kto/train.parquet").exists()
+    words = ("--format", "kto,preference", "--to", tmp_path / "out", "--test-share", 0)
+    done = json.loads(run("export", folder, *words, "--json").stdout)
+    assert done["rows"] == {"preference": 1, "kto": 4}
+    assert done["splits"]["kto"] == {"train": 4, "test": 0}
+    assert (done["kto"]["good"], done["kto"]["bad"], done["kto"]["desirable_weight"]) == (2, 2, 1)
+    assert {one["way"]: one["missing"] for one in done["published"]} == {"ORPO": 6999, "DPO": 2999}
+    assert (tmp_path / "out/kto/train-00000-of-00001.parquet").exists()
     assert not (folder / "data").exists()
-    run("export", folder)
+    said = run("export", folder, *words, "--form", "text", "--min-votes", 2).stdout
+    assert "kto: 0 rows; left out: 4 for too few votes" in said
+    assert not (tmp_path / "out/kto/train-00000-of-00001.parquet").exists()
+    said = run("export", folder, "--test-share", 0).stdout
+    assert "DPO: 1 of the 3000 rows that were published as enough; 2999 are missing." in said
+    assert "kto has 2 good and 2 not good completions in train" in said
     assert "config_name: kto" in (folder / "README.md").read_text()
     assert len(list(read_feedback(store))) == 4
 
@@ -295,6 +304,8 @@ def test_a_name_that_is_neither_hub_nor_folder(folder: Path) -> None:
 def test_an_unknown_format_and_a_url_without_a_model(folder: Path) -> None:
     fill(FolderStore(folder), [a_sample(1)])
     assert "no format 'dance'" in run("export", folder, "--format", "dance", code=1).stderr
+    assert "no form 'jsonl'" in run("export", folder, "--form", "jsonl", code=1).stderr
+    assert "no consensus 'chance'" in run("export", folder, "--consensus", "chance", code=1).stderr
     said = run("generate", folder, "--base-url", "http://127.0.0.1:9/v1", code=1).stderr
     assert "--model" in said
     said = run("generate", folder, "--model", "m", "--base-url", "nowhere", code=1).stderr
@@ -362,7 +373,7 @@ def test_the_whole_way_on_the_hub(hub: HubServer) -> None:
     run("generate", "ana/farming", "--rows", 3, env=env)
     assert json.loads(run("status", "ana/farming", "--json", env=env).stdout)["samples"] == 3
     run("export", "ana/farming", env=env)
-    assert any(path.startswith("data/feedback/") for path in hub.files("ana/farming"))
+    assert "data/export.json" in hub.files("ana/farming")
     wrong = run("status", "ana/farming", env={**env, "HF_TOKEN": "hf_wrong"}, code=1)
     assert "does not accept this token" in wrong.stderr
     reader = hub.add_token("ana", "read")

@@ -114,8 +114,9 @@ def test_from_an_empty_project_to_training_data(
         expect(page.locator("[data-part=count]")).to_contain_text("3/6")
 
     counts = json.loads(run("export", project, "--json", env=env).stdout)["rows"]
-    assert counts["kto"] == 3
+    assert counts["kto"] >= 3
     assert counts["preference"] == 2
     assert counts["feedback"] == 8
     assert counts["sft"] >= 2
-    assert load_all(project, env, ["samples", *counts]) == {"samples": 6, **counts}
+    filled = {name: count for name, count in counts.items() if count}
+    assert load_all(project, env, ["samples", *filled]) == {"samples": 6, **filled}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,14 @@ def write_durably(path: Path, data: bytes, mode: int = _USUAL) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def copy_durably(source: Path, path: Path) -> None:
+    """Copy a file of any size and return when its content is on the disk."""
+    with source.open("rb") as given, path.open("wb") as file:
+        shutil.copyfileobj(given, file, 1 << 20)
         file.flush()
         os.fsync(file.fileno())
 

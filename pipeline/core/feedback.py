@@ -7,11 +7,13 @@ this contract is as good as one of ours.
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal, Self, TypeAlias
+from typing import Annotated, BinaryIO, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -22,6 +24,9 @@ MAX_LINE_BYTES: Final = 1_000_000
 
 MAX_TEXT: Final = 20_000
 MAX_OPTION: Final = 4_000
+
+_STORED: Final = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{3}Z", re.ASCII)
+"""A moment as ``timestamp`` writes it, which nearly all are."""
 
 Status = Literal["submitted", "skipped", "flagged", "withdrawn"]
 Preference = Literal["left", "right", "tie", "both_bad"]
@@ -44,6 +49,8 @@ def timestamp(moment: datetime) -> str:
 
 def _iso(text: str) -> str:
     moment = datetime.fromisoformat(text)
+    if _STORED.fullmatch(text):
+        return text
     if moment.tzinfo is None:
         raise ValueError("a time needs its offset from UTC, such as Z")
     try:
@@ -65,6 +72,7 @@ class FeedbackEvent(BaseModel):
             item as a JSON object with ``question``, ``answer`` and ``distractors``.
         option: ``exam``: the text of the option that is right.
         topic: ``instruction``: what it was written for, as is ``perspective``.
+        verdict: A lead settles the question with it, whatever others said.
         repeat: The question had been answered by this person before and was asked again; such an
             answer is compared with the first and never counts as another vote.
     """
@@ -89,6 +97,7 @@ class FeedbackEvent(BaseModel):
     topic: str | None = Field(default=None, max_length=300)
     perspective: str | None = Field(default=None, max_length=300)
     repeat: bool | None = None
+    verdict: bool | None = None
     shown_at: Moment | None = None
     answered_at: Moment | None = None
     received_at: Moment
@@ -164,11 +173,21 @@ Parsed: TypeAlias = FeedbackEvent | BadLine
 
 def parse(data: bytes, file: str) -> Iterator[Parsed]:
     """Read a JSONL file, one event or one ``BadLine`` for each line that is not blank."""
-    for number, line in enumerate(data.split(b"\n"), start=1):
-        if not line.strip():
+    return parse_lines(io.BytesIO(data), file)
+
+
+def parse_lines(lines: BinaryIO, file: str) -> Iterator[Parsed]:
+    """Read a JSONL file as ``parse`` does, with one line of it in memory at a time."""
+    number = 0
+    while line := lines.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        size = len(line.rstrip(b"\n"))
+        if size > MAX_LINE_BYTES:
+            while not line.endswith(b"\n") and (line := lines.readline(MAX_LINE_BYTES)):
+                size += len(line.rstrip(b"\n"))
+            yield BadLine(file, number, f"{size} bytes, more than {MAX_LINE_BYTES}")
             continue
-        if len(line) > MAX_LINE_BYTES:
-            yield BadLine(file, number, f"{len(line)} bytes, more than {MAX_LINE_BYTES}")
+        if not line.strip():
             continue
         try:
             yield FeedbackEvent.model_validate_json(line)
@@ -196,7 +215,7 @@ class Feedback:
             self.event_ids.add(item.event_id)
             key = item.key()
             known = self._newest.get(key)
-            if known is None or _order(known) < _order(item):
+            if known is None or is_newer(item, known):
                 self._newest[key] = item
 
     def current(self) -> Iterator[FeedbackEvent]:
@@ -213,6 +232,32 @@ class Feedback:
         return None if event is None or event.status == "withdrawn" else event
 
 
-def _order(event: FeedbackEvent) -> tuple[str, str, str]:
-    # The id decides between equal times; the content decides should an id be used twice.
-    return (event.received_at, event.event_id, stable_id(event.model_dump()))
+def is_newer(event: FeedbackEvent, known: FeedbackEvent) -> bool:
+    """Tell whether ``event`` replaces ``known``, which has the same key.
+
+    The id decides between equal times; the answer decides should an id be used twice.
+    """
+    mine, theirs = (event.received_at, event.event_id), (known.received_at, known.event_id)
+    return mine > theirs if mine != theirs else content_order(event) > content_order(known)
+
+
+def content_order(event: FeedbackEvent) -> tuple[int, int, str]:
+    """Decides between events with one id, time and key: the larger answer, then anything else."""
+    return (_answer_number(event), _STATUSES.index(event.status), stable_id(event.model_dump()))
+
+
+def _answer_number(event: FeedbackEvent) -> int:
+    if event.status != "submitted":
+        return 0
+    if event.task == "thumbs":
+        return int(bool(event.label))
+    if event.task == "rate":
+        return event.rating or 0
+    if event.task == "pairwise" and event.left_id and event.right_id:
+        if event.preference in ("tie", "both_bad"):
+            return 1
+        return 0 if (event.preference == "left") == (event.left_id < event.right_id) else 2
+    return 0
+
+
+_STATUSES: Final = ("withdrawn", "skipped", "flagged", "submitted")

@@ -27,8 +27,21 @@ INVITATIONS: Final = "invitations.json"
 PRIVATE: Final = ".seedbed"
 """Working files of a folder project (lock, staged writes, journal); never part of the dataset."""
 
-ExportFormat = Literal["sft", "preference", "kto", "feedback"]
-TRAINING_FORMATS: Final[tuple[ExportFormat, ...]] = ("sft", "preference", "kto")
+ExportFormat = Literal["sft", "preference", "kto", "reward", "spin", "exam", "feedback"]
+TRAINING_FORMATS: Final[tuple[ExportFormat, ...]] = (
+    "sft",
+    "preference",
+    "kto",
+    "reward",
+    "spin",
+    "exam",
+)
+Form = Literal["conversational", "text"]
+"""Lists of messages, or plain strings."""
+Split = Literal["train", "test"]
+SPLITS: Final[tuple[Split, ...]] = ("train", "test")
+EXPORT_RECORD: Final = "data/export.json"
+"""How the exports were made."""
 
 _UNSAFE = re.compile(r"[^a-zA-Z0-9._-]+")
 
@@ -71,13 +84,18 @@ def feedback_file(day: datetime, instance: str, sequence: int) -> str:
     return f"{FEEDBACK}/{day:%Y/%m/%d}/{instance}-{sequence:06d}.jsonl"
 
 
-def export_file(export: ExportFormat, split: str = "train") -> str:
-    """The parquet file of one split of one export.
+def export_file(export: ExportFormat, split: Split = "train", index: int = 0, of: int = 1) -> str:
+    """Part ``index`` of the ``of`` parquet files of one split of one export.
 
     ``feedback`` is among the exports because ``datasets`` reads all configs of a repository in one
     file format: its config shows this copy of the JSONL files.
     """
-    return f"{DATA}/{export}/{split}.parquet"
+    return f"{export_folder(export)}/{split}-{index:05d}-of-{of:05d}.parquet"
+
+
+def export_folder(export: ExportFormat) -> str:
+    """Where an export's files are."""
+    return f"{DATA}/{export}"
 
 
 def belongs(path: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.core import checks, hub, layout, versions
 from pipeline.core.changing import load_file, read_file
 from pipeline.core.errors import Conflict, FileMissing, ProjectNotFound
-from pipeline.core.feedback import Feedback, Parsed, parse
+from pipeline.core.feedback import Feedback, Parsed, parse_lines
 from pipeline.core.schema import Project, Seed, stable_id
 from pipeline.core.settings import Settings
 from pipeline.core.store import ABSENT, Content, Store, git_oid
@@ -129,7 +129,8 @@ def load_project(store: Store) -> Project:
 def read_feedback(store: Store) -> Iterator[Parsed]:
     """Every event in the order of the files' paths, and every line that is none."""
     for path, file in feedback_files(store):
-        yield from parse(file.read_bytes(), path)
+        with file.open("rb") as lines:
+            yield from parse_lines(lines, path)
 
 
 def feedback_files(store: Store) -> Iterator[tuple[str, Path]]:

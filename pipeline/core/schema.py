@@ -339,6 +339,39 @@ class AccessSettings(BaseModel):
     pseudonyms: bool = False
 
 
+Method = Literal["majority", "weighted"]
+
+
+class CurationSettings(BaseModel):
+    """How votes become training data; the command line can say otherwise for one export.
+
+    Attributes:
+        method: ``majority`` counts everybody's vote alike, ``weighted`` by how reliable they are.
+        min_votes: How many people must have judged what becomes a row.
+        min_agreement: Which share of them must have said the same; a majority says more than half.
+        test_share: Which share of the instructions is kept apart for tests.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    method: Method = "majority"
+    min_votes: int = Field(default=1, ge=1, le=1_000)
+    min_agreement: float = Field(default=0, ge=0, le=1)
+    test_share: float = Field(default=0.1, ge=0, le=0.9)
+
+
+class CardSettings(BaseModel):
+    """What the lead says in the dataset's card.
+
+    Attributes:
+        licence: As the Hub names licences, such as ``cc-by-4.0``; None leaves the card's own.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    licence: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.+-]{0,99}$")
+
+
 class Project(Stored):
     """A project's settings, apart from what the expert wrote."""
 
@@ -349,6 +382,8 @@ class Project(Stored):
     generation: GenerationSettings = Field(default_factory=GenerationSettings)
     annotation: AnnotationSettings = Field(default_factory=AnnotationSettings)
     access: AccessSettings = Field(default_factory=AccessSettings)
+    curation: CurationSettings = Field(default_factory=CurationSettings)
+    card: CardSettings = Field(default_factory=CardSettings)
 
 
 class Completion(BaseModel):

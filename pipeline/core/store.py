@@ -7,10 +7,15 @@ somebody else's change. The folder store needs no network; the Hub store is in `
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol, TypeAlias
+
+Data: TypeAlias = bytes | Path
+"""What a file shall hold: bytes, or a file on this machine, which may be too large for memory."""
+
+_PIECE: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +108,13 @@ class Store(Protocol):
 
     def commit(
         self,
-        files: Mapping[str, bytes],
+        files: Mapping[str, Data],
         *,
         message: str,
         expect: Mapping[str, str | None] | None = None,
+        remove: Collection[str] = (),
     ) -> None:
-        """Write all of ``files`` or none.
+        """Write all of ``files`` or none, and remove those in ``remove`` that are there.
 
         ``expect`` guards paths: each must still have the etag given (``ABSENT``: not exist).
         Writing what is already there changes nothing and makes no commit, so that repeating a
@@ -120,11 +126,27 @@ class Store(Protocol):
         """
 
 
-def git_oid(data: bytes) -> str:
+def git_oid(data: Data) -> str:
     """The git blob id of ``data``, which the Hub uses as etag of a regular file."""
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+    size = data.stat().st_size if isinstance(data, Path) else len(data)
+    digest = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    for piece in _pieces(data):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
-def lfs_oid(data: bytes) -> str:
+def lfs_oid(data: Data) -> str:
     """The SHA-256 of ``data``, which the Hub uses as etag of a large file."""
-    return hashlib.sha256(data).hexdigest()
+    digest = hashlib.sha256()
+    for piece in _pieces(data):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _pieces(data: Data) -> Iterator[bytes]:
+    if isinstance(data, bytes):
+        yield data
+        return
+    with data.open("rb") as file:
+        while piece := file.read(_PIECE):
+            yield piece

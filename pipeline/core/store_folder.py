@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from pipeline.core import layout
-from pipeline.core.disk import sync_folder, write_durably
+from pipeline.core.disk import copy_durably, sync_folder, write_durably
 from pipeline.core.errors import (
     Conflict,
     FileMissing,
@@ -29,9 +29,11 @@ from pipeline.core.errors import (
     ProjectNotFound,
     StoreUnavailable,
 )
-from pipeline.core.store import Content, StoredFile, git_oid
+from pipeline.core.store import Content, Data, StoredFile, git_oid
 
 _LOCK_SECONDS: Final = 30
+_GONE: Final = "gone/"
+"""Begins a line of a manifest that removes a file."""
 
 
 class FolderStore:
@@ -142,13 +144,14 @@ class FolderStore:
 
     def commit(
         self,
-        files: Mapping[str, bytes],
+        files: Mapping[str, Data],
         *,
         message: str,
         expect: Mapping[str, str | None] | None = None,
+        remove: Collection[str] = (),
     ) -> None:
-        """Write all of ``files`` or none, one writer at a time."""
-        for path in files:
+        """Write all of ``files`` and remove what is in ``remove``, or nothing; one at a time."""
+        for path in (*files, *remove):
             layout.checked(path)
         self._require_folder()
         with _disk_errors(self._name), self._locked():
@@ -157,9 +160,10 @@ class FolderStore:
                 if self._etag(path) != etag and self._etag(path) != _own(files, path):
                     raise Conflict(path)
             changed = {p: data for p, data in files.items() if self._etag(p) != git_oid(data)}
-            if changed:
+            gone = [path for path in remove if (self._root / path).is_file()]
+            if changed or gone:
                 self._make_room(changed)
-                self._stage(changed)
+                self._stage(changed, gone)
                 self._recover()
 
     def _paths(self, prefix: str) -> list[tuple[str, Path]]:
@@ -192,11 +196,11 @@ class FolderStore:
 
     def _etag(self, path: str) -> str | None:
         try:
-            return git_oid((self._root / path).read_bytes())
+            return git_oid(self._root / path)
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def _make_room(self, files: Mapping[str, bytes]) -> None:
+    def _make_room(self, files: Mapping[str, Data]) -> None:
         """Fail before the moment of commit if a file cannot be moved into its place after it."""
         for path in files:
             target = self._root / path
@@ -206,13 +210,17 @@ class FolderStore:
             if not os.access(target.parent, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
-    def _stage(self, files: Mapping[str, bytes]) -> None:
+    def _stage(self, files: Mapping[str, Data], gone: Collection[str]) -> None:
         staging = self._work / uuid.uuid4().hex
         staging.mkdir(parents=True)
         moves = {}
         for number, (path, data) in enumerate(files.items()):
-            write_durably(staging / str(number), data)
+            if isinstance(data, Path):
+                copy_durably(data, staging / str(number))
+            else:
+                write_durably(staging / str(number), data)
             moves[f"{staging.name}/{number}"] = path
+        moves |= {f"{_GONE}{number}": path for number, path in enumerate(gone)}
         draft = staging / "commit.json"
         write_durably(draft, json.dumps(moves).encode())
         sync_folder(staging)
@@ -224,7 +232,9 @@ class FolderStore:
         if self._manifest.exists():
             for source, path in json.loads(self._manifest.read_bytes()).items():
                 staged, target = self._work / source, self._root / layout.checked(path)
-                if staged.exists():
+                if source.startswith(_GONE):
+                    target.unlink(missing_ok=True)
+                elif staged.exists():
                     target.parent.mkdir(parents=True, exist_ok=True)
                     staged.replace(target)
                     sync_folder(target.parent)
@@ -246,7 +256,7 @@ class FolderStore:
             ) from error
 
 
-def _own(files: Mapping[str, bytes], path: str) -> str | None:
+def _own(files: Mapping[str, Data], path: str) -> str | None:
     return git_oid(files[path]) if path in files else None
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
-from huggingface_hub import CommitOperationAdd
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 from huggingface_hub.constants import HF_HUB_CACHE
 from huggingface_hub.errors import EntryNotFoundError
 from huggingface_hub.hf_api import RepoFile
@@ -32,7 +32,7 @@ from pipeline.core.errors import (
     StoreUnavailable,
 )
 from pipeline.core.hub import MovedOn
-from pipeline.core.store import Content, StoredFile, git_oid, lfs_oid
+from pipeline.core.store import Content, Data, StoredFile, git_oid, lfs_oid
 from pipeline.core.trees import Entries, Trees
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -175,21 +175,23 @@ class HubStore:
 
     def commit(
         self,
-        files: Mapping[str, bytes],
+        files: Mapping[str, Data],
         *,
         message: str,
         expect: Mapping[str, str | None] | None = None,
+        remove: Collection[str] = (),
     ) -> None:
-        """Write all of ``files`` in one commit, or none."""
-        for path in files:
+        """Write all of ``files`` and remove what is in ``remove`` in one commit, or nothing."""
+        for path in (*files, *remove):
             layout.checked(path)
         for attempt in range(_ATTEMPTS):
             head = self._head()
-            if self._holds(files, head):
+            gone = sorted(self._etags(list(remove), head)) if remove else []
+            if not gone and self._holds(files, head):
                 return  # already there, or an earlier attempt was applied and its reply lost
             self._check_unchanged(expect or {}, head)
             try:
-                self._commit_once(files, message, head if expect else None)
+                self._commit_once(files, gone, message, head if expect or gone else None)
             except MovedOn:
                 continue  # somebody else committed; look again whether it was to a guarded file
             except StoreUnavailable as error:
@@ -203,11 +205,14 @@ class HubStore:
             "Try again in a moment; nothing was written.",
         )
 
-    def _commit_once(self, files: Mapping[str, bytes], message: str, parent: str | None) -> None:
-        operations = [
+    def _commit_once(
+        self, files: Mapping[str, Data], gone: Collection[str], message: str, parent: str | None
+    ) -> None:
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
             CommitOperationAdd(path_in_repo=path, path_or_fileobj=data)
             for path, data in files.items()
         ]
+        operations += [CommitOperationDelete(path_in_repo=path) for path in gone]
         with self._errors():
             self._api.create_commit(
                 self._name,
@@ -257,7 +262,7 @@ class HubStore:
                         found[entry.path] = _stored(entry).etag
         return found
 
-    def _holds(self, files: Mapping[str, bytes], head: str) -> bool:
+    def _holds(self, files: Mapping[str, Data], head: str) -> bool:
         etags = self._etags(list(files), head)
         return all(
             etags.get(path) in (git_oid(data), lfs_oid(data)) for path, data in files.items()

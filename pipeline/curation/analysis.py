@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from pipeline.core.flags import Flag
 from pipeline.core.schema import STAND_INS, Cell, Completion, Sample
-from pipeline.curation.consensus import Consensus
+from pipeline.curation.consensus import Consensus, SampleVerdict
 from pipeline.curation.grid import Cells, Grid
 from pipeline.curation.measures import Distribution, Lengths, Top, excerpt, words
 
@@ -32,30 +32,9 @@ OutlierKind = Literal[
     "most_flagged",
 ]
 _NO_REASON: Final = "not told"
+_NOTHING_SAID: Final = SampleVerdict("")
 _FARTHEST: Final = 1_000.0
 """Ratings beyond it are no ratings of ours; they must not spoil the mean of all others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judgements:
-    """What people decided, as far as the analysis needs it.
-
-    Attributes:
-        consensus: Thumbs and pairs.
-        edited: Sample id and completion id of every completion that an expert rewrote.
-        judged: Ids of samples with at least one submitted judgement.
-    """
-
-    consensus: Consensus = field(default_factory=lambda: Consensus({}, {}))
-    edited: Set[tuple[str, str]] = frozenset()
-    judged: Set[str] = frozenset()
-
-    def accept(self, sample_id: str, completions: Iterable[str]) -> bool:
-        """Whether people found good, or rewrote, any of a sample's completions, given by id."""
-        verdicts = self.consensus.verdicts(sample_id)
-        return any(
-            verdicts.get(one) is True or (sample_id, one) in self.edited for one in completions
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +208,7 @@ class Analysis:
 def analyse(
     samples: Iterable[Sample],
     cells: Iterable[Cell] = (),
-    judgements: Judgements | None = None,
+    consensus: Consensus | None = None,
     round_of: Mapping[str, int | None] | None = None,
 ) -> Analysis:
     """Measure samples.
@@ -237,10 +216,10 @@ def analyse(
     Args:
         samples: Read once, one at a time.
         cells: Those of the seed, shown also while they are empty.
-        judgements: What people decided.
+        consensus: What people decided.
         round_of: The round of each run, by run id.
     """
-    seen = _Seen(Cells(cells), judgements or Judgements(), round_of or {})
+    seen = _Seen(Cells(cells), consensus, round_of or {})
     for sample in samples:
         seen.add(sample)
     return seen.result()
@@ -361,10 +340,10 @@ class _Seen:
     """All that is counted while samples pass."""
 
     def __init__(
-        self, cells: Cells, judgements: Judgements, round_of: Mapping[str, int | None]
+        self, cells: Cells, consensus: Consensus | None, round_of: Mapping[str, int | None]
     ) -> None:
         self._cells = cells
-        self._judgements = judgements
+        self._consensus = consensus
         self._round_of = round_of
         self._coverage: Counter[tuple[str, str]] = Counter()
         self._judged: Counter[tuple[str, str]] = Counter()
@@ -383,12 +362,13 @@ class _Seen:
         self._striking = _Striking()
 
     def add(self, sample: Sample) -> None:
-        verdicts = self._judgements.consensus.verdicts(sample.sample_id)
+        found = self._consensus.of(sample.sample_id) if self._consensus else _NOTHING_SAID
+        verdicts, accepted = found.verdicts(), found.accepted()
         cell = self._cells.key(sample.topic, sample.perspective)
         self._coverage[cell] += 1
-        self._judged[cell] += sample.sample_id in self._judgements.judged
-        self._accepted[cell] += self._judgements.accept(
-            sample.sample_id, (completion.completion_id for completion in sample.completions)
+        self._judged[cell] += found.judged()
+        self._accepted[cell] += any(
+            completion.completion_id in accepted for completion in sample.completions
         )
         self._runs[sample.run_id] += 1
         self._fingerprints[sample.fingerprint] += 1

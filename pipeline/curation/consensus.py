@@ -1,114 +1,657 @@
-"""What the annotators together say: majorities, with ties left as ties.
+"""What people together say of each sample: majorities or weighted votes, with ties left as ties.
 
 A judgement counts when it is the newest of its annotator and was submitted; skipped, flagged and
-withdrawn ones do not count, and neither do repeats.
+withdrawn ones do not count, and neither do repeats. The rules:
+
+- A question is settled by an answer that has more than half of its votes; ties and both-bad are
+  answers to a pair. So nothing is ever settled by chance, and a tie never makes a pair.
+- With method ``weighted`` it is more than half of the probability that ``reliability`` finds.
+- Where a lead has given a verdict, only verdicts count for that question, and one is enough; else,
+  where people named as leads have voted, only their votes count. Two leads who differ settle
+  nothing.
+- A completion without a thumb is good if it won a pair. Losing makes none bad: the other one may
+  just be better.
+
+Everything is computed from columns in the order of ids, so that it is the same whatever the order
+of events.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
-from typing import Literal
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, Literal
 
-from pipeline.core.feedback import Feedback, FeedbackEvent
+import numpy as np
+import numpy.typing as npt
 
+from pipeline.core.schema import CurationSettings
+from pipeline.curation.judgements import (
+    BOTH_BAD,
+    FIRST,
+    SECOND,
+    STATUSES,
+    TIE,
+    Codes,
+    Flags,
+    Judgements,
+    Numbers,
+)
+from pipeline.curation.ranking import strengths
+from pipeline.curation.reliability import dawid_skene, one_coin
 
-@dataclass(slots=True)
-class Thumbs:
-    """Votes on one completion."""
+Floats = npt.NDArray[np.float64]
 
-    up: int = 0
-    down: int = 0
+EXAM_ANSWERS: Final = 5
+"""Four options, or that the item is no good; more if more were given."""
 
-    def verdict(self) -> bool | None:
-        """What most say; None when as many say good as not good."""
-        return None if self.up == self.down else self.up > self.down
-
-    def lead(self) -> int:
-        """By how many votes the majority leads."""
-        return abs(self.up - self.down)
-
-
-@dataclass(slots=True)
-class Pair:
-    """Choices between two completions, whichever side each was shown on.
-
-    Attributes:
-        first: Id of one completion, the smaller in order.
-        second: Id of the other.
-        choices: How often each answer was given.
-    """
-
-    first: str
-    second: str
-    choices: Counter[Literal["first", "second", "tie", "both_bad"]] = field(default_factory=Counter)
-
-    def votes(self) -> int:
-        """How many people chose."""
-        return self.choices.total()
-
-    def winner(self) -> str | None:
-        """The completion that more than half of all chose.
-
-        Ties and both-bad count as votes for neither, so they are never turned into a pair.
-        """
-        half = self.votes() / 2
-        if self.choices["first"] > half:
-            return self.first
-        return self.second if self.choices["second"] > half else None
+_UNSETTLED: Final = -1
+_EVEN: Final = 1e-9
+"""A probability that is no further above one half is a tie."""
 
 
 @dataclass(frozen=True, slots=True)
-class Consensus:
-    """Tallies by sample.
+class Rules:
+    """When a question is settled.
 
     Attributes:
-        thumbs: By sample id, then completion id.
-        pairs: By sample id, then the two completion ids in order.
+        method: ``majority``: more than half of the votes. ``weighted``: more than half of the
+            probability, votes weighing as reliably as their annotators are found to answer.
+        min_votes: Fewer settle nothing.
+        min_agreement: The least share of the votes that the settling answer needs.
     """
 
-    thumbs: dict[str, dict[str, Thumbs]]
-    pairs: dict[str, dict[tuple[str, str], Pair]]
+    method: Literal["majority", "weighted"] = "majority"
+    min_votes: int = 1
+    min_agreement: float = 0.0
 
-    def verdicts(self, sample_id: str) -> dict[str, bool]:
-        """Which completions of a sample people found good, and which not good.
-
-        Thumbs decide, and tied ones leave a completion out; without thumbs on it, a completion is
-        good that won a pair. Losing a pair makes none bad: the other one may just be better.
-        """
-        thumbs = self.thumbs.get(sample_id, {})
-        found = {name: votes.verdict() for name, votes in thumbs.items()}
-        for pair in self.pairs.get(sample_id, {}).values():
-            winner = pair.winner()
-            if winner is not None:
-                found.setdefault(winner, True)
-        return {name: verdict for name, verdict in found.items() if verdict is not None}
+    @classmethod
+    def of(cls, settings: CurationSettings) -> Rules:
+        """What a project's settings ask for."""
+        return cls(settings.method, settings.min_votes, settings.min_agreement)
 
 
-def tally(feedback: Feedback) -> Consensus:
-    """Count every judgement that counts."""
-    consensus = Consensus({}, {})
-    for event in feedback.current():
-        if event.status != "submitted" or event.repeat:
-            continue
-        if event.task == "thumbs" and event.completion_id is not None:
-            votes = consensus.thumbs.setdefault(event.sample_id, {})
-            thumbs = votes.setdefault(event.completion_id, Thumbs())
-            thumbs.up += event.label is True
-            thumbs.down += event.label is False
-        elif event.task == "pairwise":
-            _count_pair(consensus, event)
-    return consensus
+@dataclass(frozen=True, slots=True)
+class CompletionVerdict:
+    """What people say of one completion.
+
+    Attributes:
+        good: None when nothing settles it.
+        up: Thumbs that say good; also those that a lead's verdict overrules.
+        down: Thumbs that say not good.
+        agreement: The share of the deciding thumbs that say what most of them say; None without.
+            The lead's decide alone where there are any.
+        rating: The true mean of the stars that people gave; None without.
+        ratings: How many gave stars.
+        source: What settled ``good``: thumbs, a pair that it won, or a lead's thumb.
+        probability: That it is good, with method ``weighted``; None without thumbs.
+    """
+
+    completion_id: str
+    good: bool | None
+    up: int
+    down: int
+    agreement: float | None
+    rating: float | None
+    ratings: int
+    source: Literal["thumbs", "pair", "lead"] | None
+    probability: float | None
 
 
-def _count_pair(consensus: Consensus, event: FeedbackEvent) -> None:
-    if event.left_id is None or event.right_id is None or event.preference is None:
-        return
-    first, second = sorted((event.left_id, event.right_id))
-    pairs = consensus.pairs.setdefault(event.sample_id, {})
-    pair = pairs.setdefault((first, second), Pair(first, second))
-    if event.preference in ("tie", "both_bad"):
-        pair.choices[event.preference] += 1
-        return
-    chosen = event.left_id if event.preference == "left" else event.right_id
-    pair.choices["first" if chosen == first else "second"] += 1
+@dataclass(frozen=True, slots=True)
+class PairVerdict:
+    """A pair with a winner; ties and both bad never make one.
+
+    Attributes:
+        margin: The winner's share of the deciding votes less the loser's; with method ``weighted``
+            of the probability. Above 0, at most 1.
+        votes: How many people chose.
+        first: Votes for the completion whose id sorts first.
+        second: Votes for the other.
+        agreement: The winner's share of the deciding votes; a lead's decide alone.
+    """
+
+    chosen_id: str
+    rejected_id: str
+    margin: float
+    votes: int
+    first: int
+    second: int
+    ties: int
+    both_bad: int
+    agreement: float
+    source: Literal["votes", "lead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What somebody wrote in place of a completion."""
+
+    completion_id: str | None
+    text: str
+    annotator: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExamVerdict:
+    """What reviewers say of an exam item.
+
+    Attributes:
+        status: ``approved``: ``option`` is right. ``corrected``: ``correction`` takes its place.
+            ``discarded``: it is no good. ``disputed``: no answer has more than half.
+            ``open``: too few votes.
+        option: The text of the option that is right, where approved or corrected.
+        correction: The corrected item as a JSON object, as in ``FeedbackEvent.text``.
+        votes: Reviews, also those that discard.
+    """
+
+    status: Literal["approved", "corrected", "discarded", "disputed", "open"]
+    option: str | None = None
+    correction: str | None = None
+    votes: int = 0
+    agreement: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleVerdict:
+    """Everything people say of one sample.
+
+    Attributes:
+        completions: Those with thumbs or stars, or that won a pair, in the order of their ids.
+        pairs: Those with a winner, in the order of their ids.
+        ranking: Completion and strength, the best first, when more than two were compared; see
+            ``ranking.strengths``. Equal strengths are ties, in the order of ids.
+        edits: In the order of completion and annotator.
+        exam: None unless it was reviewed as an exam item.
+        flags: How many judgements flag it.
+        agreement: Of all deciding votes on its questions the share that say what most say on that
+            question; None without votes.
+        votes: Submitted thumbs, pairs, ratings and exam reviews, repeats aside.
+        disputed: A question has enough votes that differ and is not settled.
+    """
+
+    sample_id: str
+    completions: tuple[CompletionVerdict, ...] = ()
+    pairs: tuple[PairVerdict, ...] = ()
+    ranking: tuple[tuple[str, float], ...] = ()
+    edits: tuple[Edit, ...] = ()
+    exam: ExamVerdict | None = None
+    flags: int = 0
+    agreement: float | None = None
+    votes: int = 0
+    disputed: bool = False
+
+    def verdicts(self) -> dict[str, bool]:
+        """Which completions were found good, and which not good."""
+        return {one.completion_id: one.good for one in self.completions if one.good is not None}
+
+    def judged(self) -> bool:
+        """Tell whether anybody gave an answer."""
+        return bool(self.votes or self.edits)
+
+    def accepted(self) -> set[str]:
+        """The completions that were found good or rewritten."""
+        good = {name for name, verdict in self.verdicts().items() if verdict}
+        return good | {edit.completion_id for edit in self.edits if edit.completion_id}
+
+
+class Consensus:
+    """What is settled, by sample.
+
+    Attributes:
+        judgements: What it was made of.
+        rules: When a question is settled.
+        reliability: With method ``weighted`` how likely each annotator gives the right answer, by
+            task; only of tasks that they answered.
+    """
+
+    def __init__(self, judgements: Judgements, rules: Rules, leads: frozenset[str]) -> None:
+        self.judgements = judgements
+        self.rules = rules
+        self.reliability: dict[str, dict[str, float]] = {}
+        voters = _Voters(judgements, leads)
+        self._thumbs = _settled(voters, "thumbs", ("completion",), 2, self)
+        self._pairs = _settled(voters, "pairwise", ("first", "second"), 4, self)
+        self._stars = _stars(voters)
+        self._exam = _exam(voters, self)
+        samples = judgements.column("sample", np.int32)
+        flagged = judgements.codes("status") == STATUSES.index("flagged")
+        flagged &= ~judgements.column("repeat", np.bool_)
+        self._flags = np.bincount(samples[flagged], minlength=len(judgements.samples))
+        written = judgements.votes & judgements.task("edit")
+        written &= judgements.column("has_text", np.bool_)
+        self._edits = np.flatnonzero(written)
+        self._edits_from = _starts(samples[self._edits], len(judgements.samples))
+
+    def of(self, sample_id: str) -> SampleVerdict:
+        """What people say of a sample; nothing, if nobody has judged it."""
+        found = self.judgements.find(sample_id)
+        return SampleVerdict(sample_id) if found < 0 else self._of(sample_id, found)
+
+    def __iter__(self) -> Iterator[SampleVerdict]:
+        """Of every sample that anybody said anything of, in the order of ids."""
+        for place, sample_id in enumerate(self.judgements.samples):
+            yield self._of(sample_id.as_py(), place)
+
+    @cached_property
+    def accepted_completions(self) -> int:
+        """How many completions thumbs found good."""
+        return int((self._thumbs.answer == 1).sum())
+
+    @cached_property
+    def settled_pairs(self) -> int:
+        """How many pairs have a winner."""
+        return int(np.isin(self._pairs.answer, (FIRST, SECOND)).sum())
+
+    def _of(self, sample_id: str, place: int) -> SampleVerdict:
+        thumbs, pairs, stars, exam = (
+            table.rows(place) for table in (self._thumbs, self._pairs, self._stars, self._exam)
+        )
+        deciding = most = votes = 0
+        disputed = False
+        for table, rows in ((self._thumbs, thumbs), (self._pairs, pairs), (self._exam, exam)):
+            for row in rows:
+                deciding += int(table.deciding[row])
+                most += int(table.most[row])
+                votes += int(table.votes[row])
+                disputed = disputed or bool(table.disputed[row])
+        won = list(self._won(pairs))
+        return SampleVerdict(
+            sample_id=sample_id,
+            completions=tuple(self._completions(thumbs, stars, won)),
+            pairs=tuple(won),
+            ranking=self._ranking(pairs),
+            edits=tuple(self._edited(place)),
+            exam=self._reviewed(exam[0]) if exam else None,
+            flags=int(self._flags[place]),
+            agreement=most / deciding if deciding else None,
+            votes=votes + sum(int(self._stars.all_votes[row]) for row in stars),
+            disputed=disputed,
+        )
+
+    def _won(self, rows: range) -> Iterator[PairVerdict]:
+        table = self._pairs
+        for row in rows:
+            answer = int(table.answer[row])
+            if answer not in (FIRST, SECOND):
+                continue
+            ids = (
+                self._name(table.subjects["first"][row]),
+                self._name(table.subjects["second"][row]),
+            )
+            chosen, rejected = ids if answer == FIRST else ids[::-1]
+            first, second, ties, both_bad = table.counts[row].tolist()
+            yield PairVerdict(
+                chosen_id=chosen,
+                rejected_id=rejected,
+                margin=table.share(row, answer) - table.share(row, SECOND - answer),
+                votes=int(table.votes[row]),
+                first=first,
+                second=second,
+                ties=ties,
+                both_bad=both_bad,
+                agreement=float(table.most[row] / table.deciding[row]),
+                source="lead" if table.by_lead[row] else "votes",
+            )
+
+    def _completions(
+        self, thumbs: range, stars: range, won: list[PairVerdict]
+    ) -> Iterator[CompletionVerdict]:
+        voted = {self._name(self._thumbs.subjects["completion"][row]): row for row in thumbs}
+        rated = {self._name(self._stars.completion[row]): row for row in stars}
+        winners = {pair.chosen_id for pair in won}
+        for name in sorted({*voted, *rated, *winners}):
+            mean, count = self._stars.of(rated.get(name))
+            row = voted.get(name)
+            if row is None:
+                good = True if name in winners else None
+                source: Literal["pair"] | None = "pair" if good else None
+                yield CompletionVerdict(name, good, 0, 0, None, mean, count, source, None)
+                continue
+            table = self._thumbs
+            answer = int(table.answer[row])
+            lead = bool(table.by_lead[row])
+            yield CompletionVerdict(
+                completion_id=name,
+                good=None if answer == _UNSETTLED else bool(answer),
+                up=int(table.counts[row, 1]),
+                down=int(table.counts[row, 0]),
+                agreement=float(table.most[row] / table.deciding[row]),
+                rating=mean,
+                ratings=count,
+                source=None if answer == _UNSETTLED else "lead" if lead else "thumbs",
+                probability=table.probability_of(row, 1),
+            )
+
+    def _ranking(self, rows: range) -> tuple[tuple[str, float], ...]:
+        """Of what its pairs compare, if that is more than one pair of completions."""
+        if len(rows) < 2:
+            return ()
+        table = self._pairs
+        wins: dict[tuple[str, str], float] = defaultdict(float)
+        for row in rows:
+            one, other = (self._name(table.subjects[name][row]) for name in ("first", "second"))
+            counts = table.deciding_counts[row].tolist()
+            even = (counts[TIE] + counts[BOTH_BAD]) / 2
+            wins[one, other] += counts[FIRST] + even
+            wins[other, one] += counts[SECOND] + even
+        return strengths(wins)
+
+    def _edited(self, place: int) -> Iterator[Edit]:
+        for at in range(*self._edits_from[place : place + 2].tolist()):
+            row = int(self._edits[at])
+            text = self.judgements.text(row) or ""
+            if text.strip():
+                yield Edit(
+                    self._name(self.judgements.value("completion", row)),
+                    text,
+                    self.judgements.value("annotator", row),
+                )
+
+    def _reviewed(self, row: int) -> ExamVerdict:
+        table = self._exam
+        votes, agreement = int(table.votes[row]), float(table.most[row] / table.deciding[row])
+        answer = int(table.answer[row])
+        if answer == _UNSETTLED:
+            few = not table.by_lead[row] and votes < self.rules.min_votes
+            return ExamVerdict("open" if few else "disputed", None, None, votes, agreement)
+        if answer == _DISCARD:
+            return ExamVerdict("discarded", None, None, votes, agreement)
+        text = self.judgements.text(answer)
+        option = self.judgements.value("option", answer)
+        status: Literal["approved", "corrected"] = "approved" if text is None else "corrected"
+        return ExamVerdict(status, option, text, votes, agreement)
+
+    def _name(self, code: int) -> str:
+        return self.judgements.completion(int(code))
+
+
+def settle(
+    judgements: Judgements,
+    rules: Rules | None = None,
+    leads: frozenset[str] = frozenset(),
+) -> Consensus:
+    """Settle every question that can be.
+
+    Args:
+        judgements: What people said.
+        rules: When a question is settled; by majority if not told.
+        leads: Annotators whose every vote is a lead's.
+    """
+    return Consensus(judgements, rules or Rules(), leads)
+
+
+_DISCARD: Final = -2
+"""Answer to an exam item that is no good; else the row of a judgement that says what is right."""
+
+
+class _Voters:
+    """Who may decide: 2 for a verdict, 1 for a lead's vote, 0 for any other."""
+
+    def __init__(self, judgements: Judgements, leads: frozenset[str]) -> None:
+        self.judgements = judgements
+        names = judgements.frame["annotator"].cat.categories
+        is_lead = np.array([name in leads for name in names], dtype=np.int8)
+        annotators = judgements.codes("annotator")
+        self.level = is_lead[annotators] if len(names) else np.zeros(0, np.int8)
+        self.level[judgements.column("verdict", np.bool_)] = 2
+        self.annotators = annotators
+        self.samples = judgements.column("sample", np.int32)
+
+
+@dataclass(slots=True)
+class _Table:
+    """Questions of a task in the order of their ids, one row for each.
+
+    Attributes:
+        subjects: What each is about, as places in ``Judgements.completions``.
+        answer: What settles it, or ``_UNSETTLED``.
+        counts: Votes for each answer; of ``deciding_counts`` those that decide.
+        votes: How many votes there are; of ``deciding`` those that decide.
+        most: Deciding votes for what settles it, else for what most say.
+        by_lead: Whether leads decide.
+        disputed: Whether there are enough votes, which differ, and it is not settled.
+        probability: Of each answer; shape (0, 0) without weights.
+        starts: For each sample its first row, and one more.
+    """
+
+    subjects: dict[str, Codes]
+    answer: Numbers
+    counts: Codes
+    deciding_counts: Codes
+    votes: Numbers
+    deciding: Numbers
+    most: Numbers
+    by_lead: Flags
+    disputed: Flags
+    probability: Floats
+    starts: Numbers
+
+    def rows(self, place: int) -> range:
+        """Those of a sample."""
+        return range(*self.starts[place : place + 2].tolist())
+
+    def probability_of(self, row: int, answer: int) -> float | None:
+        return float(self.probability[row, answer]) if len(self.probability) else None
+
+    def share(self, row: int, answer: int) -> float:
+        """Of the deciding votes; with weights of the probability, unless leads decide."""
+        if len(self.probability) and not self.by_lead[row]:
+            return float(self.probability[row, answer])
+        return float(self.deciding_counts[row, answer] / self.deciding[row])
+
+
+def _settled(
+    voters: _Voters, task: str, subjects: tuple[str, ...], kinds: int, consensus: Consensus
+) -> _Table:
+    """Settle the questions of a task whose answers are the same for all."""
+    judgements, rules = voters.judgements, consensus.rules
+    columns = {name: judgements.column(name, np.int32) for name in subjects}
+    chosen = judgements.votes & judgements.task(task)
+    for column in columns.values():
+        chosen &= column >= 0
+    rows = np.flatnonzero(chosen)
+    samples = voters.samples[rows]
+    first, question = _questions(samples, *(column[rows] for column in columns.values()))
+    answers = judgements.column("answer", np.int8)[rows]
+    level = voters.level[rows]
+    top = _highest(level, first)
+    decides = level == top[question]
+    size = len(first)
+    counts = _count(question, answers, size, kinds)
+    deciding_counts = _count(question[decides], answers[decides], size, kinds)
+    probability: Floats = np.zeros((0, 0))
+    if rules.method == "weighted" and size:
+        annotators = voters.annotators[rows]
+        estimate = dawid_skene(question, annotators, answers, kinds)
+        probability = estimate.probability
+        _tell(consensus, task, annotators, estimate.reliability)
+    table = _decide(deciding_counts, counts, top > 0, probability, rules)
+    table.subjects = {name: column[rows][first] for name, column in columns.items()}
+    table.starts = _starts(samples[first], len(judgements.samples))
+    return table
+
+
+def _decide(
+    deciding_counts: Codes, counts: Codes, by_lead: Flags, probability: Floats, rules: Rules
+) -> _Table:
+    votes, deciding = counts.sum(axis=1), deciding_counts.sum(axis=1)
+    answer = deciding_counts.argmax(axis=1)
+    most = deciding_counts.max(axis=1)
+    wins = 2 * most > deciding
+    if len(probability):
+        likely = probability.argmax(axis=1)
+        by_weight = ~by_lead
+        answer[by_weight] = likely[by_weight]
+        wins[by_weight] = probability.max(axis=1)[by_weight] > 0.5 + _EVEN
+        voted = np.take_along_axis(deciding_counts, answer[:, None], axis=1)[:, 0]
+        most = np.where(wins, voted, most)
+    enough = (votes >= rules.min_votes) | by_lead
+    agrees = (most >= rules.min_agreement * deciding - _EVEN) | by_lead
+    differ = (deciding_counts > 0).sum(axis=1) > 1
+    settled = wins & enough & agrees
+    return _Table(
+        subjects={},
+        answer=np.where(settled, answer, _UNSETTLED),
+        counts=counts,
+        deciding_counts=deciding_counts,
+        votes=votes,
+        deciding=deciding,
+        most=most,
+        by_lead=by_lead,
+        disputed=differ & enough & ~settled,
+        probability=probability,
+        starts=np.zeros(0, np.int64),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stars:
+    """Completions with stars, in the order of their ids, with the deciding stars' sum and count."""
+
+    completion: Codes
+    total: Floats
+    count: Numbers
+    all_votes: Numbers
+    starts: Numbers
+
+    def rows(self, place: int) -> range:
+        return range(*self.starts[place : place + 2].tolist())
+
+    def of(self, row: int | None) -> tuple[float | None, int]:
+        if row is None:
+            return None, 0
+        count = int(self.count[row])
+        return float(self.total[row]) / count, count
+
+
+def _stars(voters: _Voters) -> _Stars:
+    judgements = voters.judgements
+    completions = judgements.column("completion", np.int32)
+    rows = np.flatnonzero(judgements.votes & judgements.task("rate") & (completions >= 0))
+    samples = voters.samples[rows]
+    first, question = _questions(samples, completions[rows])
+    level = voters.level[rows]
+    decides = level == _highest(level, first)[question]
+    stars = judgements.column("answer", np.int8)[rows].astype(np.float64)
+    size = len(first)
+    return _Stars(
+        completion=completions[rows][first],
+        total=np.asarray(np.bincount(question[decides], stars[decides], size), np.float64),
+        count=np.bincount(question[decides], minlength=size),
+        all_votes=np.bincount(question, minlength=size),
+        starts=_starts(samples[first], len(judgements.samples)),
+    )
+
+
+def _exam(voters: _Voters, consensus: Consensus) -> _Table:
+    """Exam items: an answer is an option, a corrected item, or that it is no good."""
+    judgements, rules = voters.judgements, consensus.rules
+    flagged = judgements.codes("status") == STATUSES.index("flagged")
+    flagged &= ~judgements.column("repeat", np.bool_)
+    rows = np.flatnonzero(judgements.task("exam") & (judgements.votes | flagged))
+    samples = voters.samples[rows]
+    first, question = _questions(samples)
+    level = voters.level[rows]
+    top = _highest(level, first)
+    decides = level == top[question]
+    size = len(first)
+    # Each answer that was given to a question is a candidate, known by the first row that gave it.
+    votes, candidate_of, question_of = _candidates(judgements, rows, question)
+    cast = np.bincount(votes[decides], minlength=len(question_of)).astype(np.int32)
+    order = np.lexsort((-cast, question_of))
+    lead = _starts(question_of, size)[:-1] if size else np.zeros(0, np.int64)
+    best = order[lead]
+    deciding = np.bincount(question[decides], minlength=size)
+    total = np.bincount(question, minlength=size)
+    # As three kinds of votes: for the best answer, for others, and none.
+    weights: Floats = np.zeros((0, 0))
+    if rules.method == "weighted" and size:
+        annotators = voters.annotators[rows]
+        per_question = np.bincount(question_of, minlength=size)
+        kinds = np.maximum(EXAM_ANSWERS, per_question)
+        found = one_coin(votes, annotators, question_of, kinds)
+        _tell(consensus, "exam", annotators, found.reliability)
+        likely = np.lexsort((-found.probability, question_of))[lead]
+        best = np.where(top > 0, best, likely)
+        chance = found.probability[best]
+        weights = np.stack([chance, 1 - chance], axis=1)
+    for_best = np.bincount(question[votes == best[question]], minlength=size)
+    deciding_best = cast[best] if size else np.zeros(0, np.int32)
+    table = _decide(
+        np.stack([deciding_best, deciding - deciding_best], axis=1).astype(np.int32),
+        np.stack([for_best, total - for_best], axis=1).astype(np.int32),
+        top > 0,
+        weights,
+        rules,
+    )
+    table.answer = np.where(table.answer == 0, candidate_of[best], _UNSETTLED)
+    table.most = deciding_best.astype(np.int64)
+    unanimous = deciding_best == deciding
+    enough = (total >= rules.min_votes) | (top > 0)
+    table.disputed = (table.answer == _UNSETTLED) & ~unanimous & enough
+    table.starts = _starts(samples[first], len(judgements.samples))
+    return table
+
+
+def _candidates(
+    judgements: Judgements, rows: Numbers, question: Codes
+) -> tuple[Codes, Numbers, Codes]:
+    """For each row its candidate; for each candidate a row that gives it, and its question.
+
+    The row is ``_DISCARD`` for the candidate that the item is no good.
+    """
+    options = judgements.codes("option")[rows]
+    texts: dict[str, int] = {}
+    labels = options.astype(np.int64)
+    corrected = judgements.column("has_text", np.bool_)[rows]
+    submitted = judgements.votes[rows]
+    labels[~submitted] = -1
+    for at in np.flatnonzero(corrected & submitted).tolist():
+        text = judgements.text(int(rows[at])) or ""
+        labels[at] = -2 - texts.setdefault(text, len(texts))
+    order = np.lexsort((np.arange(len(rows)), labels, question))
+    sorted_question, sorted_label = question[order], labels[order]
+    begins = np.ones(len(rows), dtype=np.bool_)
+    begins[1:] = (np.diff(sorted_question) != 0) | (np.diff(sorted_label) != 0)
+    votes = np.empty(len(rows), dtype=np.int32)
+    votes[order] = np.cumsum(begins) - 1
+    starts = order[begins]
+    rows_of = np.where(labels[starts] == -1, _DISCARD, rows[starts])
+    return votes, rows_of, question[starts]
+
+
+def _questions(*columns: Codes) -> tuple[Numbers, Codes]:
+    """The first row of each question, and for each row its question; equal ones are adjacent."""
+    size = len(columns[0])
+    begins = np.zeros(size, dtype=np.bool_)
+    begins[:1] = True
+    for column in columns:
+        begins[1:] |= column[1:] != column[:-1]
+    return np.flatnonzero(begins), (np.cumsum(begins) - 1).astype(np.int32)
+
+
+def _highest(level: npt.NDArray[np.int8], first: Numbers) -> npt.NDArray[np.int8]:
+    if not len(first):
+        return level[:0]
+    highest: npt.NDArray[np.int8] = np.maximum.reduceat(level, first)
+    return highest
+
+
+def _count(question: Codes, answers: npt.NDArray[Any], size: int, kinds: int) -> Codes:
+    flat = np.bincount(question.astype(np.int64) * kinds + answers, minlength=size * kinds)
+    return flat.reshape(size, kinds).astype(np.int32)
+
+
+def _starts(samples: Codes, count: int) -> Numbers:
+    """For each of ``count`` samples the first of its rows; at the end, how many there are."""
+    return np.searchsorted(samples, np.arange(count + 1))
+
+
+def _tell(consensus: Consensus, task: str, annotators: Codes, reliability: Floats) -> None:
+    names = consensus.judgements.frame["annotator"].cat.categories
+    consensus.reliability[task] = {
+        names[code]: float(reliability[code]) for code in np.unique(annotators).tolist()
+    }

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.core import layout
-from pipeline.core.projects import load_feedback
+from pipeline.core.projects import load_project
 from pipeline.core.quotas import cell_key
 from pipeline.core.samples import open_parquet
 from pipeline.core.schema import Cell
 from pipeline.core.store import Store
-from pipeline.curation.analysis import Judgements
-from pipeline.curation.consensus import tally
-from pipeline.curation.rounds import rewritten
+from pipeline.curation.consensus import Rules, settle
+from pipeline.curation.judgements import Judgements
 
 _COLUMNS: Final = (
     "sample_id",
@@ -60,10 +59,10 @@ def count_cells(store: Store) -> Counts:
         StoreUnavailable: The project cannot be reached.
         InvalidInput: A file is not parquet.
     """
-    feedback = load_feedback(store)
-    judgements = Judgements(tally(feedback), rewritten(feedback))
-    judged = judgements.consensus.thumbs.keys() | judgements.consensus.pairs.keys()
-    judged |= {sample_id for sample_id, _ in judgements.edited}
+    project = load_project(store)
+    judgements = Judgements.read(store)
+    consensus = settle(judgements, Rules.of(project.curation), frozenset(project.access.leads))
+    judged = frozenset(judgements.samples.to_pylist())
     folder = store.checkout(layout.SAMPLES)
     seen: set[str] = set()
     names: dict[str, Cell] = {}
@@ -91,8 +90,9 @@ def count_cells(store: Store) -> Counts:
                     if kind == "instruction":
                         instructions.setdefault(mark, Counter())[key] += 1
                     if sample_id in judged:
+                        found = consensus.of(sample_id).accepted()
                         ids = (one["completion_id"] for one in told[row].as_py())
-                        accepted[key] += judgements.accept(sample_id, ids)
+                        accepted[key] += any(one in found for one in ids)
     cells = (
         CellCount(names[key].topic, names[key].perspective, count, accepted[key])
         for key, count in samples.items()

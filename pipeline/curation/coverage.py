@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.core import controls
 from pipeline.core.documents.kept import load_documents
 from pipeline.core.feedback import BadLine
-from pipeline.core.projects import load_feedback, load_project, load_seed
+from pipeline.core.projects import load_project, load_seed
 from pipeline.core.quotas import fixed_rows
 from pipeline.core.samples import read_samples
 from pipeline.core.schema import Sample
 from pipeline.core.store import Store
-from pipeline.curation.analysis import Analysis, Judgements, analyse
-from pipeline.curation.consensus import tally
+from pipeline.curation.agreement import Agreement, agreement
+from pipeline.curation.analysis import Analysis, analyse
+from pipeline.curation.consensus import Rules, settle
 from pipeline.curation.grid import Grid, wanted_grid
 from pipeline.curation.history import History, read_history
-from pipeline.curation.rounds import rewritten
+from pipeline.curation.judgements import Judgements
+from pipeline.curation.shown import Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Status:
         history: What runs and rounds did.
         documents: How many are in use.
         resting: Samples that rest on a passage of a document.
+        agreement: How far the judgements can be trusted.
     """
 
     domain: str
@@ -53,6 +56,7 @@ class Status:
     history: History
     documents: int
     resting: int
+    agreement: Agreement
 
     @property
     def samples(self) -> int:
@@ -93,6 +97,7 @@ class Status:
             "unreadable": [str(line) for line in self.bad_lines],
             **self.history.as_json(),
             "analysis": self.analysis.as_json(),
+            "agreement": self.agreement.as_json(),
         }
 
     def stand_in(self) -> bool:
@@ -103,51 +108,35 @@ class Status:
 def status(store: Store) -> Status:
     """Read the project and count; samples are read once and not held."""
     seed = load_seed(store).seed
-    feedback = load_feedback(store)
-    consensus = tally(feedback)
-    judgements: Counter[str] = Counter()
-    judged: set[str] = set()
-    people: set[str] = set()
-    for event in feedback.current():
-        judgements[f"{event.task} {event.status}"] += 1
-        if event.status == "submitted" and event.task != "instruction":
-            judged.add(event.sample_id)
-        people.add(event.annotator)
-    edited = rewritten(feedback)
+    project = load_project(store)
+    judgements = Judgements.read(store)
+    consensus = settle(judgements, Rules.of(project.curation), frozenset(project.access.leads))
     history = read_history(store)
+    shown = Shown(judgements)
     resting = 0
 
     def samples() -> Iterator[Sample]:
         nonlocal resting
-        for sample in read_samples(store):
+        for sample in shown.noting(read_samples(store)):
             resting += sample.document is not None
             yield sample
 
-    analysis = analyse(
-        samples(), seed.cells(), Judgements(consensus, edited, judged), history.round_of()
-    )
-    rows = load_project(store).generation.rows
+    analysis = analyse(samples(), seed.cells(), consensus, history.round_of())
+    rows = project.generation.rows
     aim = wanted_grid(seed, rows, analysis.coverage)
     return Status(
         domain=seed.domain,
         wanted=aim.total() if seed.quotas and aim.topics else rows,
         aim=aim,
         uneven=bool(fixed_rows(seed)),
-        judgements=dict(sorted(judgements.items())),
-        annotators=len(people),
-        preferred=sum(
-            pair.winner() is not None
-            for pairs in consensus.pairs.values()
-            for pair in pairs.values()
-        ),
-        accepted=sum(
-            votes.verdict() is True
-            for thumbs in consensus.thumbs.values()
-            for votes in thumbs.values()
-        ),
-        bad_lines=tuple(feedback.bad_lines),
+        judgements=judgements.counts(),
+        annotators=int(judgements.frame["annotator"].nunique()),
+        preferred=consensus.settled_pairs,
+        accepted=consensus.accepted_completions,
+        bad_lines=judgements.bad_lines,
         analysis=analysis,
         history=history,
         documents=len(load_documents(store).in_use()),
         resting=resting,
+        agreement=agreement(judgements, shown, controls.load(store).controls),
     )

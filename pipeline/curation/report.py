@@ -16,9 +16,12 @@ from pipeline.curation import charts
 from pipeline.curation.analysis import OutlierKind, Outliers
 from pipeline.curation.coverage import Status
 from pipeline.curation.history import SILENCE
+from pipeline.curation.kappas import Figure
 from pipeline.curation.measures import excerpt
+from pipeline.curation.readings import TASK_NAMES
 
 _HERE: Final = Path(__file__).parent
+_MOST_LISTED: Final = 50
 _SUFFIXES: Final = (".html", ".htm")
 
 _OUTLIERS: Final[dict[OutlierKind, tuple[str, str]]] = {
@@ -122,6 +125,9 @@ def render(name: str, state: Status, made_at: datetime | None = None) -> str:
             stars=charts.stars(found.ratings.stars),
             outliers=[(*_OUTLIERS[group.kind], group) for group in _in_order(state)],
             chart=charts,
+            agreed=state.agreement,
+            readings=state.agreement.readings(),
+            most=_MOST_LISTED,
             silence=round(SILENCE.total_seconds() / 60),
             css=_css(),
         )
@@ -181,6 +187,19 @@ def _share(part: float, whole: float) -> str:
     return f"{percent:.0f} %"
 
 
+def _figure(figure: Figure, percent: bool = False) -> str:
+    """A figure with its interval; a dash where it cannot be told."""
+    if figure.value is None:
+        return "-"
+    scale, places = (100, 0) if percent else (1, 2)
+    told, low, high = (
+        "" if value is None else f"{round(scale * value, places) + 0.0:.{places}f}"
+        for value in (figure.value, figure.low, figure.high)
+    )
+    told += " %" if percent else ""
+    return f"{told} ({low} to {high})" if low and high else told
+
+
 def _short(number: float) -> str:
     """A large number as people say it."""
     for size, name in ((1e9, "billion"), (1e6, "million")):
@@ -204,6 +223,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["line"] = excerpt
+    environment.filters["figure"] = _figure
+    environment.filters["task"] = TASK_NAMES.__getitem__
     environment.filters["share"] = _share
     environment.filters["short"] = _short
     environment.filters["dollars"] = dollars

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pipeline.core import layout
 from pipeline.core.errors import Conflict, FileMissing, InvalidInput
-from pipeline.core.feedback import Feedback, FeedbackEvent, now
-from pipeline.core.projects import load_feedback
+from pipeline.core.feedback import now
+from pipeline.core.projects import load_project
 from pipeline.core.rounds import CellCount, Judged, Round
 from pipeline.core.samples import read_samples
 from pipeline.core.schema import Sample, normalized, unique
 from pipeline.core.store import ABSENT, Store
-from pipeline.curation.consensus import Consensus, tally
+from pipeline.curation.consensus import Consensus, Rules, SampleVerdict, settle
 from pipeline.curation.grid import Cells
+from pipeline.curation.judgements import Judgements
 from pipeline.curation.measures import excerpt
 
 MOST: Final = 2_000
@@ -57,11 +58,18 @@ class _Entry:
     judged: Judged
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    annotator: str
+    text: str
+    why: str
+
+
 @dataclass(slots=True)
 class _Said:
     """What people wrote about a completion, and in its place."""
 
-    edits: list[FeedbackEvent] = field(default_factory=list)
+    edits: list[_Written] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
 
 
@@ -114,8 +122,9 @@ def make_round(store: Store, number: int) -> Round:
         InvalidInput: Nothing has been judged, or the number cannot be a round's.
     """
     _check(number)
-    feedback = load_feedback(store)
-    found = _find(read_samples(store), tally(feedback), _said(feedback))
+    project = load_project(store)
+    rules, leads = Rules.of(project.curation), frozenset(project.access.leads)
+    found = _find(read_samples(store), settle(Judgements.read(store), rules, leads))
     if not (found.edits or found.good or found.bad):
         raise InvalidInput(
             f"Round {number} has nothing to build on: no completion of {store.name} has been "
@@ -153,21 +162,6 @@ def read_rounds(store: Store) -> Iterator[Round | InvalidInput]:
             yield error
 
 
-def edits(feedback: Feedback) -> Iterator[FeedbackEvent]:
-    """What experts wrote in place of completions, and that counts now."""
-    return filter(_rewrites, feedback.current())
-
-
-def rewritten(feedback: Feedback) -> frozenset[tuple[str, str]]:
-    """Sample id and completion id of every completion that an expert wrote anew."""
-    return frozenset((event.sample_id, event.completion_id or "") for event in edits(feedback))
-
-
-def _rewrites(event: FeedbackEvent) -> bool:
-    rewritten = event.task == "edit" and event.status == "submitted" and not event.repeat
-    return rewritten and bool((event.text or "").strip())
-
-
 def _check(number: int) -> None:
     if not _FIRST <= number <= _LAST:
         raise InvalidInput(
@@ -189,38 +183,42 @@ def _read(store: Store, number: int) -> Round | None:
     return frozen
 
 
-def _said(feedback: Feedback) -> dict[tuple[str, str], _Said]:
-    """By sample and completion; people in order, so that the order of files does not matter."""
-    said: dict[tuple[str, str], _Said] = {}
-    for event in sorted(feedback.current(), key=lambda event: event.key().annotator):
-        if event.status != "submitted" or event.completion_id is None:
+def _said(judgements: Judgements, sample_id: str) -> dict[str, _Said]:
+    """By completion; people in the order of their names."""
+    said: dict[str, _Said] = defaultdict(_Said)
+    for row in judgements.rows(sample_id):
+        place = int(judgements.value("completion", row))
+        if not judgements.votes[row] or place < 0:
             continue
-        about = said.setdefault((event.sample_id, event.completion_id), _Said())
-        if _rewrites(event):
-            about.edits.append(event)
-        elif event.task == "thumbs" and event.label is False and not event.repeat:
-            about.why += [text for text in (event.reason, event.comment) if text]
+        about = said[judgements.completion(place)]
+        task = judgements.value("task", row)
+        comment = judgements.comment(row)
+        if task == "edit" and (text := judgements.text(row)) and text.strip():
+            why = (comment or "").strip()
+            about.edits.append(_Written(judgements.value("annotator", row), text, why))
+        elif task == "thumbs" and judgements.value("answer", row) == 0:
+            reason = judgements.value("reason", row)
+            about.why += [text for text in (reason, comment) if text]
     return said
 
 
-def _find(
-    samples: Iterable[Sample], consensus: Consensus, said: dict[tuple[str, str], _Said]
-) -> _Found:
+def _find(samples: Iterable[Sample], consensus: Consensus) -> _Found:
     """Holds the texts of judged completions only."""
     found = _Found()
     for sample in samples:
-        verdicts = consensus.verdicts(sample.sample_id)
+        settled = consensus.of(sample.sample_id)
+        said = _said(consensus.judgements, sample.sample_id)
+        verdicts = settled.verdicts()
         cell = found.cells.key(sample.topic, sample.perspective)
         accepted = False
         for completion in sample.completions:
             verdict = verdicts.get(completion.completion_id)
-            about = said.get((sample.sample_id, completion.completion_id), _Said())
+            about = said.get(completion.completion_id, _Said())
             accepted |= bool(about.edits) or verdict is True
-            rank = _rank(consensus, sample.sample_id, completion.completion_id)
-            for event in about.edits:
-                behind = replace(rank, ids=(*rank.ids, event.annotator))
-                text, why = event.text or "", (event.comment or "").strip()
-                found.edits.append(_entry(sample, cell, behind, text, why))
+            rank = _rank(settled, completion.completion_id)
+            for edit in about.edits:
+                behind = replace(rank, ids=(*rank.ids, edit.annotator))
+                found.edits.append(_entry(sample, cell, behind, edit.text, edit.why))
             if verdict is True:
                 found.good.append(_entry(sample, cell, rank, completion.text))
             elif verdict is False and not about.edits:
@@ -245,18 +243,18 @@ def _why(texts: Sequence[str]) -> str:
     return excerpt("; ".join(unique(texts)), WHY_CHARACTERS)
 
 
-def _rank(consensus: Consensus, sample_id: str, completion_id: str) -> _Rank:
+def _rank(settled: SampleVerdict, completion_id: str) -> _Rank:
     """Votes on the completion itself; without any, those of the pair that it won most clearly."""
-    ids = (sample_id, completion_id)
-    thumbs = consensus.thumbs.get(sample_id, {}).get(completion_id)
-    if thumbs is not None:
-        votes = thumbs.up + thumbs.down
-        return _Rank(-thumbs.lead(), min(thumbs.up, thumbs.down) / votes, ids)
+    ids = (settled.sample_id, completion_id)
+    for one in settled.completions:
+        if one.completion_id == completion_id and one.up + one.down:
+            votes = one.up + one.down
+            return _Rank(-abs(one.up - one.down), min(one.up, one.down) / votes, ids)
     won = [
-        _Rank(-(2 * chosen - pair.votes()), 1 - chosen / pair.votes(), ids)
-        for pair in consensus.pairs.get(sample_id, {}).values()
-        if pair.winner() == completion_id
-        for chosen in [pair.choices["first" if completion_id == pair.first else "second"]]
+        _Rank(-(2 * chosen - pair.votes), 1 - chosen / pair.votes, ids)
+        for pair in settled.pairs
+        if pair.chosen_id == completion_id
+        for chosen in [pair.first if pair.chosen_id < pair.rejected_id else pair.second]
     ]
     return min(won, default=_Rank(0, 0.0, ids))
 

@@ -19,8 +19,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pipeline.core.schema import QualitySettings
+from pipeline.core.words import shingles
 from pipeline.generation.quality.duplicates import DuplicateIndex
-from pipeline.generation.quality.words import shingles
 from tests.generation.quality.instructions import (
     edited,
     similar_but_different,

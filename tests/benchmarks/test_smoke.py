@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import chain, faults, kill, memory, work
+from tests.benchmarks import chain, curation, faults, kill, memory, work
 from tests.benchmarks.annotating import chaos, crowd
 from tests.benchmarks.contenders import Options
 from tests.benchmarks.previewing import crowd as previewers
@@ -53,6 +53,13 @@ def test_memory_is_noted_as_rows_grow(tmp_path: Path) -> None:
     assert figures["rows"] == 3_000
     assert len(figures["resident_mb"]) >= memory.MARKS // 2
     assert figures["peak_mb"] > 0
+
+
+def test_a_few_votes_are_folded_and_exported_in_both_ways(tmp_path: Path) -> None:
+    figures = curation.measure(tmp_path, 2_000)
+    assert figures["same_rows_of_preference"]
+    assert figures["ours"]["rows"]["feedback"] == figures["plain"]["rows"]["feedback"] == 2_000
+    assert figures["ours"]["peak_mb"] > 0
 
 
 def test_only_answered_calls_count_as_paid_again() -> None:

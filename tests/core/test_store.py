@@ -44,6 +44,21 @@ def test_what_is_committed_is_read_back_by_anyone(store: Store, open_store: Open
     assert (other.checkout("samples") / "samples/r/00000.parquet").read_bytes() == b"PAR1\0"
 
 
+def test_files_are_taken_from_the_disk_and_replaced_by_others_at_once(
+    store: Store, tmp_path: Path
+) -> None:
+    store.commit({"data/kto/a.parquet": b"old", "README.md": b"text"}, message="Add")
+    given = tmp_path / "given"
+    given.write_bytes(b"PAR1\0" * 500_000)  # more than is read at once
+    new = {"data/kto/b.parquet": given}
+    for _ in range(2):  # the second time as if the reply had been lost
+        store.commit(new, message="Replace", remove=["data/kto/a.parquet", "data/never.parquet"])
+        assert store.paths("data") == ["data/kto/b.parquet"]
+    assert store.read("data/kto/b.parquet").data == given.read_bytes()
+    with pytest.raises(InvalidInput):
+        store.commit({}, message="Remove", remove=["../README.md"])
+
+
 def test_creating_again_changes_nothing(store: Store) -> None:
     store.commit({"seed_data.json": b"{}"}, message="Add")
     store.create()

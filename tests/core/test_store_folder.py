@@ -52,10 +52,11 @@ def test_a_commit_killed_half_way_is_whole_or_absent(tmp_path: Path, after: floa
 def test_a_commit_with_its_manifest_is_finished_by_the_next_reader(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     store.create()
-    store.commit({"a.txt": b"old"}, message="Add")
-    store._stage({"a.txt": b"new", "b.txt": b"new"})  # the crash comes right after
+    store.commit({"a.txt": b"old", "gone.txt": b"old"}, message="Add")
+    store._stage({"a.txt": b"new", "b.txt": b"new"}, ["gone.txt"])  # the crash comes right after
     assert FolderStore(tmp_path).read("b.txt").data == b"new"
     assert store.read("a.txt").data == b"new"
+    assert store.paths() == ["a.txt", "b.txt"]
 
 
 def test_a_folder_held_by_another_program_says_so(

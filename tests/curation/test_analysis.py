@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.feedback import Feedback
 from pipeline.core.schema import Cell, Completion, Sample
-from pipeline.curation.analysis import Analysis, Judgements, OutlierKind, Shown, analyse
-from pipeline.curation.consensus import tally
+from pipeline.curation.analysis import Analysis, OutlierKind, Shown, analyse
+from pipeline.curation.consensus import settle
+from pipeline.curation.judgements import Judgements
 from pipeline.curation.measures import MOST_BINS, Distribution, Lengths, Top, excerpt, words
 from tests.factories import a_sample, thumb
 
@@ -103,12 +103,14 @@ def test_samples_are_counted_by_cell_run_fingerprint_and_round() -> None:
 
 def test_accepted_are_good_ones_and_edited_ones() -> None:
     samples = [a_sample(number) for number in range(3)]
-    feedback = Feedback()
-    feedback.add([thumb(samples[0], 0, True), thumb(samples[0], 1, False)])
-    edited = {(samples[1].sample_id, samples[1].completions[0].completion_id)}
-    found = analyse(samples, judgements=Judgements(tally(feedback), edited, {samples[0].sample_id}))
+    events = [
+        thumb(samples[0], 0, True),
+        thumb(samples[0], 1, False),
+        thumb(samples[1], 0, None, task="edit", status="submitted", text="Mine."),
+    ]
+    found = analyse(samples, consensus=settle(Judgements.of(events)))
     assert found.accepted_samples == found.accepted.total() == 2
-    assert found.judged.total() == 1
+    assert found.judged.total() == 2
     assert [(m.model, m.accepted, m.turned_down) for m in found.models] == [
         ("maker/model-0", 1, 0),
         ("maker/model-1", 0, 1),

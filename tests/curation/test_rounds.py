@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from pipeline.core.errors import InvalidInput
 from pipeline.core.feedback import FeedbackEvent, now
 from pipeline.core.rounds import Round
 from pipeline.core.schema import Sample, stable_id
-from pipeline.core.store import Store
+from pipeline.core.store import Data, Store
 from pipeline.core.store_folder import FolderStore
 from pipeline.core.store_hub import HubStore
 from pipeline.curation import rounds
@@ -206,13 +206,14 @@ def test_of_two_who_begin_a_round_both_get_the_same(folder: Path) -> None:
     class Overtaken(FolderStore):
         def commit(
             self,
-            files: Mapping[str, bytes],
+            files: Mapping[str, Data],
             *,
             message: str,
             expect: Mapping[str, str | None] | None = None,
+            remove: Collection[str] = (),
         ) -> None:
             open_round(FolderStore(folder), 2)
-            super().commit(files, message=message, expect=expect)
+            super().commit(files, message=message, expect=expect, remove=remove)
 
     sample = a_sample(1)
     project(folder, [sample], thumb(sample, 0, True))

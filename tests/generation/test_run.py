@@ -11,7 +11,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from pipeline.core.rounds import CellCount, Round
 from pipeline.core.runs import RunRecord, read_runs
 from pipeline.core.samples import read_samples, read_shard
 from pipeline.core.schema import GenerationSettings, ModelChoice, Project, Sample, Seed
+from pipeline.core.store import Data
 from pipeline.core.store_folder import FolderStore
 from pipeline.core.store_hub import HubStore
 from pipeline.generation import run, shards
@@ -58,15 +59,16 @@ class Flaky(FolderStore):
 
     def commit(
         self,
-        files: Mapping[str, bytes],
+        files: Mapping[str, Data],
         *,
         message: str,
         expect: Mapping[str, str | None] | None = None,
+        remove: Collection[str] = (),
     ) -> None:
         self.commits.append(list(files))
         if self.troubles and not self.applied:
             raise self.troubles.pop()
-        super().commit(files, message=message, expect=expect)
+        super().commit(files, message=message, expect=expect, remove=remove)
         if self.troubles:
             raise self.troubles.pop()
 
@@ -546,7 +548,7 @@ def test_commits_go_one_at_a_time_however_many_wait_for_them(
     whole = Flaky.commit
     under_way, most, count = 0, 0, 0
 
-    def slow(self: Flaky, files: Mapping[str, bytes], **options: Any) -> None:  # noqa: ANN401
+    def slow(self: Flaky, files: Mapping[str, Data], **options: Any) -> None:  # noqa: ANN401
         nonlocal under_way, most, count
         under_way, count = under_way + 1, count + 1
         most = max(most, under_way)

@@ -11,34 +11,23 @@ Nothing grows in memory with the rows: hashes and bands are kept in SQLite and r
 from __future__ import annotations
 
 import json
-import math
 import sqlite3
-import unicodedata
 from array import array
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from hashlib import blake2b
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
-from zlib import crc32
+from typing import Final, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from rensa import RMinHash
 
-from pipeline.core.schema import QualitySettings, normalized
+from pipeline.core.minhash import Bands, hashed, text_digest
+from pipeline.core.schema import QualitySettings
+from pipeline.core.words import shingles
 from pipeline.generation.quality.meanings import Meanings
-from pipeline.generation.quality.words import shingles
 
 _FORM: Final = 1
 """Version of what the file holds; a file of another form is started anew."""
-
-_SEED: Final = 20_251_121
-_RECALL: Final = 0.99
-"""Chance that two texts share a band if they are just as similar as set; closer ones have more."""
 
 _PER_BAND: Final = 64
 """Entries taken from one band, the earliest; it bounds the work where thousands are alike."""
@@ -82,43 +71,6 @@ class Match:
     similarity: float
 
 
-class _Bands(NamedTuple):
-    """How a signature is cut: two texts are compared when all rows of one band agree."""
-
-    bands: int
-    rows: int
-
-    @classmethod
-    def for_similarity(cls, similarity: float) -> _Bands:
-        """The fewest, widest bands that find a pair of this similarity with ``_RECALL``.
-
-        A pair of similarity s shares a band with probability 1 - (1 - s^rows)^bands. Rows are as
-        many as leave s^rows above 1/4, which needs at most sixteen bands for similarities of one
-        half and more; wide bands keep texts that merely use the same words from being compared.
-        """
-        if similarity >= 1:
-            return cls(1, 8)
-        similarity = max(similarity, 0.01)
-        rows = min(16, max(1, math.floor(math.log(0.25) / math.log(similarity))))
-        bands = math.ceil(math.log(1 - _RECALL) / math.log1p(-(similarity**rows)))
-        return cls(min(bands, 128), rows)
-
-    def keys(self, found: Sequence[str]) -> list[int]:
-        """A number for each band of the signature; they differ between bands."""
-        minhash = RMinHash(num_perm=self.bands * self.rows, seed=_SEED)
-        minhash.update(found)
-        signature = np.array(minhash.digest(), np.uint64).reshape(self)
-        keys = (signature * _multipliers(self)).sum(axis=1, dtype=np.uint64)
-        return [int(key) for key in keys.view(np.int64).tolist()]
-
-
-@cache
-def _multipliers(shape: tuple[int, int]) -> NDArray[np.uint64]:
-    # RandomState's stream is frozen over versions of NumPy (NEP 19); keys outlive a process.
-    bits = np.random.RandomState(_SEED).bytes(8 * math.prod(shape))
-    return np.frombuffer(bits, np.uint64).reshape(shape) | np.uint64(1)
-
-
 @dataclass(frozen=True, slots=True)
 class _Text:
     """An instruction with what it is found by: a digest, hashed pairs of words, keys of bands."""
@@ -145,7 +97,7 @@ class DuplicateIndex:
 
     def __init__(self, settings: QualitySettings, path: Path) -> None:
         self._similarity = settings.minhash_similarity
-        self._bands = _Bands.for_similarity(self._similarity) if self._similarity else None
+        self._bands = Bands.for_similarity(self._similarity) if self._similarity else None
         self._meanings = None if settings.embedding_model is None else Meanings(settings, path)
         self._closed = False
         bands = self._bands.bands if self._bands else 0
@@ -216,8 +168,8 @@ class DuplicateIndex:
         found = shingles(instruction) if self._bands else []
         return _Text(
             instruction=instruction,
-            digest=_digest(normalized(unicodedata.normalize("NFKC", instruction)).encode()),
-            pairs=array("I", {crc32(shingle.encode()) for shingle in found}),
+            digest=text_digest(instruction),
+            pairs=hashed(found),
             bands=self._bands.keys(found) if self._bands and found else [],
         )
 
@@ -323,11 +275,6 @@ def _connected(path: Path) -> sqlite3.Connection:
 def _remove(path: Path) -> None:
     for ending in ("", "-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
-
-
-def _digest(data: bytes) -> int:
-    """64 bits as SQLite's signed integer; among a million texts two agree by chance 3e-8 times."""
-    return int.from_bytes(blake2b(data, digest_size=8).digest(), "little", signed=True)
 
 
 def _jaccard(mine: set[int], packed: bytes) -> float:

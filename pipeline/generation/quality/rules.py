@@ -13,11 +13,11 @@ from typing import Final
 
 from pipeline.core.flags import Flag, FlagName
 from pipeline.core.schema import Completion, QualitySettings, Sample, Seed
+from pipeline.core.words import words
 from pipeline.generation.language import in_language
 from pipeline.generation.quality.phrases import Overused, holds, phrases, plain, starts_sentence
 from pipeline.generation.quality.references import Known, unsupported
 from pipeline.generation.quality.truncation import breaks_off
-from pipeline.generation.quality.words import words
 
 _REFUSAL_WITHIN: Final = 250
 """Characters in which an answer that refuses has begun to."""

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.schema import QualitySettings
+from pipeline.core.words import shingles
 from pipeline.generation.quality.duplicates import DuplicateIndex, Match, meaning_note
-from pipeline.generation.quality.words import shingles
 from tests.generation.quality.instructions import edited, similar_but_different, unlike
 
 ASKED = "How can I tell in early spring whether the heavy clay on my field is dry enough to plough?"

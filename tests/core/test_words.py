@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.generation.quality.words import shingles, words
+from pipeline.core.words import shingles, words
 
 
 def test_case_width_and_punctuation_do_not_count() -> None:

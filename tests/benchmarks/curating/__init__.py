@@ -1,0 +1,1 @@
+"""What the benchmark of curation runs in processes of its own."""
