@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pipeline.curation.coverage import Status
     from pipeline.curation.history import History, RunFacts
     from pipeline.generation.estimate import Estimate
-    from pipeline.generation.run import Progress
+    from pipeline.generation.running import Progress
 
 _out: Final = Console()
 _err: Final = Console(stderr=True)
