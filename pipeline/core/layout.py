@@ -20,6 +20,9 @@ FEEDBACK: Final = "feedback"
 RUNS: Final = "runs"
 ROUNDS: Final = "rounds"
 DATA: Final = "data"
+EVALUATION: Final = "evaluation"
+TASK_FILE: Final = "evaluation/lighteval_task.py"
+"""The exam as LightEval runs it."""
 CONTROLS: Final = "controls.json"
 INVITATIONS: Final = "invitations.json"
 
@@ -85,7 +88,7 @@ def belongs(path: str) -> bool:
             CONTROLS,
             DOCUMENT_LIST,
         )  # invitations are to one project only
-    return top in (DOCUMENTS, TEXTS, SAMPLES, FEEDBACK, RUNS, ROUNDS, DATA)
+    return top in (DOCUMENTS, TEXTS, SAMPLES, FEEDBACK, RUNS, ROUNDS, DATA, EVALUATION)
 
 
 def safe_name(text: str) -> str:
