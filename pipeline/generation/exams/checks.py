@@ -34,7 +34,7 @@ _SUPPORT: Final = 0.5
 _GAP: Final = "___"
 
 _FIGURE: Final = re.compile(r"\d+(?:[.,’' \u00a0]\d+)*")  # noqa: RUF001 - a sign between thousands
-_PUNCTUATION: Final = re.compile(r"[^\w%°$€£+\-/²³.,]+")
+_PUNCTUATION: Final = re.compile(r"[^\w%°$€£+\-/²³.,]+|(?<!\d)[.,]+|[.,]+(?!\d)")
 _ARTICLE: Final = re.compile(r"\b(an?)\s+_{2,}", re.IGNORECASE)
 
 Kind = Literal[
@@ -158,8 +158,8 @@ def _told(item: Item) -> Iterator[Fault]:
 
 def _unsupported(item: Item, passage: str, language: str) -> Iterator[Fault]:
     known = _known_figures(passage)
-    for figure, parts in _figures(item.answer):
-        if not parts <= known:
+    for figure, whole, parts in _figures(item.answer):
+        if whole not in known and not parts <= known:
             yield Fault("not supported", f"the passage does not say {figure}.")
     for part in (item.question, " ".join(item.options)):
         if in_language(part, language) is False:
@@ -184,7 +184,7 @@ def _own_words(item: Item) -> list[set[str]]:
 
 def _folded(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(_PUNCTUATION.sub(" ", text).split()).strip(" .,-/")
+    return " ".join(_PUNCTUATION.sub(" ", text).split()).rstrip(" -/")
 
 
 def _takes_an(option: str) -> bool:
@@ -199,19 +199,20 @@ def _has_stop(text: str) -> bool:
     return text.rstrip().endswith((".", "。"))
 
 
-def _figures(text: str) -> Iterator[tuple[str, frozenset[str]]]:
-    """The figures in a text: as written, and what it may be for readers of other languages.
+def _figures(text: str) -> Iterator[tuple[str, str, frozenset[str]]]:
+    """The figures in a text: as written, without the signs between digits, and their parts.
 
-    Signs between digits are left out, since they differ; the parts between them count, too.
+    Languages differ in those signs, and a space may be one or stand between two figures.
     """
     for match in _FIGURE.findall(unicodedata.normalize("NFKC", text)):
-        yield match, frozenset(part.lstrip("0") or "0" for part in re.split(r"\D+", match))
+        parts = [part.lstrip("0") or "0" for part in re.split(r"\D+", match)]
+        yield match, re.sub(r"\D", "", match) if len(parts) > 1 else parts[0], frozenset(parts)
 
 
 def _known_figures(text: str) -> set[str]:
     known = _figures_in_words(text)
-    for _, parts in _figures(text):
-        known |= parts
+    for _, whole, parts in _figures(text):
+        known |= {whole, *parts}
     return known
 
 

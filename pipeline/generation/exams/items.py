@@ -76,7 +76,7 @@ def parse_right(text: str, letters: Sequence[str]) -> frozenset[str]:
     """
     for fields in _objects(without_thinking(text)):
         right = fields.get("right")
-        if isinstance(right, list) and all(letter in letters for letter in right):
+        if isinstance(right, list) and all(each in list(letters) for each in right):
             return frozenset(right)
     raise ValueError(f'it holds no JSON object with "right", a list of {", ".join(letters)}')
 
