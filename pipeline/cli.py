@@ -600,10 +600,11 @@ def exam(
         show_exam(store.name, record)
         if record.samples:
             _say_review(store, saved)
-    if record.missing and not record.samples and record.failures:
-        failure = record.failures[0]
+    faults = [failure for failure in record.failures if failure.kind != "no more room"]
+    if record.missing and not record.samples and faults:
         raise ModelUnavailable(
-            f"No question could be kept: {failure.example}", "Correct that, or try another model."
+            f"No question could be kept: {faults[0].example}",
+            "Correct that, or try another model.",
         )
 
 

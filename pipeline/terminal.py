@@ -87,12 +87,19 @@ def growing(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     if not _err.is_terminal:
         yield _log_lines()
         return
-    bar = Bar(TextColumn("Growing samples"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    task = bar.add_task("", total=None)
+    bar = Bar(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    )
+    task = bar.add_task("Growing samples", total=None)
 
     def show(now: Progress) -> None:
         record = now.record
-        bar.update(task, total=record.wanted, completed=record.samples + record.missing)
+        bar.update(
+            task,
+            description="Writing questions" if record.kind == "exam" else "Growing samples",
+            total=record.wanted,
+            completed=record.samples + record.missing,
+        )
         live.update(Group(bar, *map(Text, _progress_lines(now))))
 
     with Live(console=_err, refresh_per_second=5, transient=True) as live:
@@ -107,8 +114,7 @@ def _log_lines() -> Callable[[Progress], None]:
         if time.monotonic() - told >= _LOGGED_EVERY:
             told = time.monotonic()
             record = now.record
-            what = "questions" if record.kind == "exam" else "samples"
-            rows = f"{record.samples} of {record.wanted} {what}"
+            rows = f"{record.samples} of {record.wanted} {_rows(record)}"
             _err.print(
                 f"{rows} · {' · '.join(_progress_lines(now))}",
                 markup=False,
@@ -138,6 +144,11 @@ def _progress_lines(now: Progress) -> Iterator[str]:
     dropped = [f"{count} dropped as {name}" for name, count in record.dropped.items()]
     if failed or dropped:
         yield "Failed: " + ", ".join([*failed, *dropped])
+
+
+def _rows(record: RunRecord) -> str:
+    """What a run makes."""
+    return "questions" if record.kind == "exam" else "samples"
 
 
 def _short(number: float) -> str:
@@ -399,7 +410,7 @@ def _show_run(run: RunFacts) -> None:
     incomplete = f", {record.incomplete} incomplete" if record.incomplete else ""
     say(
         f"  {_line(record.run_id)}{number}, {_moment(record.started_at)}: {state}",
-        f"    {record.samples} of {record.wanted} samples{missing}{incomplete} in "
+        f"    {record.samples} of {record.wanted} {_rows(record)}{missing}{incomplete} in "
         f"{duration(record.seconds)}",
         f"    {record.calls} calls paid, {record.cached} from cache; {record.tokens_in:,} tokens "
         f"in, {record.tokens_out:,} out; {record.price()}",

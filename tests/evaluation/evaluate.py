@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 
 def make_model(folder: Path) -> None:
@@ -52,7 +53,7 @@ def evaluate(model: Path, exam: Path, tasks: str, out: Path) -> dict[str, dict[s
     return results
 
 
-def asked(out: Path) -> dict[str, list[dict[str, object]]]:
+def asked(out: Path) -> dict[str, list[dict[str, Any]]]:
     """What was asked, by task, from the details that LightEval keeps."""
     import pyarrow.parquet as pq
 

@@ -90,7 +90,12 @@ def kind_of(request: Received) -> str:
 
 
 def writer(request: Received) -> str:
-    """Writes a fit question about a passage of ``a_document``; the same to the same request."""
+    """Writes a fit question about a passage of ``a_document``; the same to the same request.
+
+    It knows nothing without a passage.
+    """
+    if not passage_in(request):
+        return "I do not know."
     number = re.search(r"this is number (\d+) of", request.messages[-1]["content"])
     lines = re.findall(r"On (\w+) soil the (\w+) crop needs (\d+) kilograms", passage_in(request))
     soil, crop, figure = lines[(int(number[1]) - 1 if number else 0) % len(lines)]
