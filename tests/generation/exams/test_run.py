@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.documents.adding import add_files
-from pipeline.core.documents.kept import load_documents, read_passage
+from pipeline.core.documents.kept import read_passage
 from pipeline.core.errors import InvalidInput, ModelUnavailable
 from pipeline.core.projects import load_seed, make_project
 from pipeline.core.runs import RunRecord, read_runs
@@ -423,9 +423,8 @@ def test_a_trial_stores_nothing_and_is_not_paid_again(
     assert done == Trial(0, trial.room)
 
 
-def test_a_killed_run_is_finished_without_paying_twice(
-    store: FolderStore, server: LlmServer
-) -> None:
+def _interrupted(store: FolderStore, server: LlmServer, how: signal.Signals) -> set[str]:
+    """End a run of 24 questions with a signal; the digests of what was answered by then."""
     server.latency = Latency(0.05)
     code = f"""
         from pathlib import Path
@@ -434,21 +433,42 @@ def test_a_killed_run_is_finished_without_paying_twice(
         from pipeline.core.store_folder import FolderStore
         run(FolderStore(Path({store.name!r})), exam_settings({server.url!r}, 24))
     """
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)])
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)], stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 60
     while sum(call.answered for call in server.calls) < 10 and time.monotonic() < deadline:
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.send_signal(how)
+    process.wait(timeout=60)
     time.sleep(0.3)
     answered = {call.digest for call in server.calls if call.answered}
-    assert len(answered) >= 10
+    assert 10 <= len(answered) < 24
+    return answered
+
+
+def test_a_killed_run_is_finished_without_paying_twice(
+    store: FolderStore, server: LlmServer
+) -> None:
+    answered = _interrupted(store, server, signal.SIGKILL)
     before = len(server.calls)
     record = run(store, exam_settings(server.url, 24))
-    assert len(questions(store)) == 24
+    made = questions(store)
+    assert len(made) == len({s.sample_id for s in made}) == len({s.question for s in made}) == 24
     paid_again = [call for call in server.calls[before:] if call.digest in answered]
     # What was on the wire when it was killed may be asked once more, at most what was under way.
     assert len(paid_again) <= SETTINGS.concurrency
-    assert record.cached >= 10 - SETTINGS.concurrency
-    assert len({s.sample_id for s in questions(store)}) == 24
-    assert load_documents(store).in_use()
+    assert record.cached + record.calls == record.wanted
+
+
+def test_a_run_that_somebody_stops_keeps_what_is_complete(
+    store: FolderStore, server: LlmServer
+) -> None:
+    _interrupted(store, server, signal.SIGINT)
+    (stopped,) = read_runs(store)
+    assert isinstance(stopped, RunRecord)
+    assert (stopped.state, stopped.why) == ("stopped", "Somebody stopped it.")
+    assert len(questions(store)) == stopped.samples >= 10 - SETTINGS.concurrency
+    record = run(store, exam_settings(server.url, 24))
+    assert record.wanted == 24 - stopped.samples
+    assert len(questions(store)) == 24
