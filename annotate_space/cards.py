@@ -37,7 +37,7 @@ def plain_card(
         question: What is asked, the answers in the order to show.
         sample: None where there is none, for ``instruction``.
         annotator: Whose order the options of an exam have.
-        settings: What may be shown.
+        settings: What may be shown; where exams are reviewed blind, no option is marked.
     """
     card: Card = {
         "task": question.task,
@@ -64,7 +64,8 @@ def plain_card(
         return card | {
             "instruction": sample.question or sample.instruction,
             "options": [{"text": text} for text in texts],
-            "marked": texts.index(sample.answer or ""),
+            "marked": None if settings.blind_exam else texts.index(sample.answer or ""),
+            "stand_in": _by_stand_in(sample),
         }
     by_id = {completion.completion_id: completion for completion in sample.completions}
     shown = [by_id[name] for name in question.completion_ids]
@@ -73,6 +74,11 @@ def plain_card(
         "answers": [{"text": completion.text} for completion in shown],
         "stand_in": any(completion.model in STAND_INS for completion in shown),
     }
+
+
+def _by_stand_in(sample: Sample) -> bool:
+    """Whether an exam question was written by the stand-in, as its lineage tells."""
+    return any(f"written by:{name}" in sample.lineage for name in STAND_INS)
 
 
 def for_screen(card: Card) -> Card:

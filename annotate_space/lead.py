@@ -48,6 +48,7 @@ _ANNOTATION: Final = (
     "show_topic",
     "show_source",
     "show_models",
+    "blind_exam",
 )
 _ACCESS: Final = ("annotate", "people", "leads", "pseudonyms")
 

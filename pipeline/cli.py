@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -40,6 +41,7 @@ from pipeline.core.projects import (
 )
 from pipeline.core.schema import (
     STAND_INS,
+    ExamSettings,
     GenerationSettings,
     JudgeSettings,
     Method,
@@ -65,10 +67,12 @@ from pipeline.terminal import (
     say,
     show_documents,
     show_estimate,
+    show_exam,
     show_export,
     show_invitations,
     show_run,
     show_status,
+    show_trial,
 )
 
 if TYPE_CHECKING:
@@ -550,6 +554,114 @@ def documents(
 
 
 @app.command()
+def exam(
+    project: ProjectName,
+    *,
+    questions: Annotated[
+        int | None,
+        typer.Option(
+            help="How many questions there shall be in all; only missing ones are made.", min=1
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The model that writes the questions.")] = None,
+    checker: Annotated[
+        str | None, typer.Option(help="A model that is asked what only a model can tell.")
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(help="An OpenAI-compatible server, such as http://localhost:8000/v1."),
+    ] = None,
+    improve: Annotated[
+        bool | None,
+        typer.Option("--improve/--no-improve", help="Rewrite each question once, to be better."),
+    ] = None,
+    check_support: Annotated[
+        bool | None,
+        typer.Option(
+            "--check-support/--no-check-support",
+            help="Ask a model whether the passage makes the answer right, and no other.",
+        ),
+    ] = None,
+    closed_book: Annotated[
+        int | None,
+        typer.Option(
+            metavar="TIMES",
+            help="Ask each question this often without its passage, and mark what is known anyway.",
+            min=0,
+            max=8,
+        ),
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Calls under way at once.", min=1)] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Dollars that this run may cost; it stops before that.", min=0),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Try a few questions, and tell tokens, cost and time."),
+    ] = False,
+    task: Annotated[
+        bool,
+        typer.Option("--task", help="Write the LightEval task file of what was exported, instead."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make exam questions out of the project's documents.
+
+    The same command again adds only what is missing, and goes on where it was interrupted. People
+    review the questions in the Annotate Space; export writes those that they kept.
+    """
+    settings = _settings(project)
+    store = open_store(settings)
+    require_project(store)
+    if task:
+        _write_task(store, as_json=as_json)
+        return
+    if budget is not None and not math.isfinite(budget):
+        raise InvalidInput(f"A budget of {budget} is no sum.", "Give dollars, such as 2.50.")
+    from pipeline.generation.exams.run import make_exam, try_exam  # noqa: PLC0415 - slow import
+
+    saved = load_project(store)
+    chosen = saved.generation
+    if concurrency is not None:
+        chosen = chosen.model_copy(update={"concurrency": concurrency})
+    asked = _exam_settings(saved, model, checker, base_url)
+    given = {
+        "questions": questions,
+        "improve": improve,
+        "check_support": check_support,
+        "closed_book": closed_book,
+    }
+    asked = asked.model_copy(update={k: v for k, v in given.items() if v is not None})
+    seed, work = load_seed(store).seed, work_folder(store, settings)
+    access = _access(settings, base_url)
+    if dry_run:
+        trial = try_exam(store, seed, asked, chosen, access, work=work, budget=budget)
+        if as_json:
+            print_json(asdict(trial))
+        else:
+            show_trial(store.name, trial)
+        return
+    with growing(quiet=as_json) as show:
+        record = make_exam(
+            store, seed, asked, chosen, access, work=work, budget=budget, on_progress=show
+        )
+    _update_card(store)
+    if as_json:
+        print_json(record.model_dump(mode="json"))
+    else:
+        show_exam(store.name, record)
+        if record.samples:
+            _say_review(store, saved)
+    faults = [failure for failure in record.failures if failure.kind != "no more room"]
+    if record.missing and not record.samples and faults:
+        raise ModelUnavailable(
+            f"No question could be kept: {faults[0].example}",
+            "Correct that, or try another model.",
+        )
+
+
+@app.command()
 def deploy(
     project: Annotated[str, typer.Argument(metavar="PROJECT", help="user/name on the Hub")],
     source: Annotated[
@@ -719,31 +831,82 @@ def _chosen(
 ) -> GenerationSettings:
     """The project's settings with the models of the command line, if any."""
     named = [*settings.all_models(), *settings.models]
-    known = {choice.model: choice for choice in reversed(named)}
-
-    def choice(name: str) -> ModelChoice:
-        try:
-            found = known.get(name) or ModelChoice(model=name)
-            address = base_url or found.base_url
-            return ModelChoice.model_validate(found.model_dump() | {"base_url": address})
-        except ValidationError as error:
-            raise InvalidInput(
-                f"That model cannot be used: {describe(error)}.",
-                "An address starts with http:// or https://, such as http://localhost:8000/v1.",
-            ) from error
-
     changes: dict[str, object] = {}
     if judge is not None:
         aspects = settings.judge.aspects if settings.judge else "overall"
-        changes["judge"] = JudgeSettings(model=choice(judge), aspects=aspects)
+        changes["judge"] = JudgeSettings(model=_choice(judge, named, base_url), aspects=aspects)
     if names or base_url is not None:
         called = names or [m.model for m in settings.models if m.model not in STAND_INS]
         if not called:
             raise InvalidInput(
                 f"{base_url} was given but no model.", "Name one with --model, as its server does."
             )
-        changes |= {"models": [choice(name) for name in called], "instruction_model": None}
+        changes |= {
+            "models": [_choice(name, named, base_url) for name in called],
+            "instruction_model": None,
+        }
     return settings.model_copy(update=changes)
+
+
+def _exam_settings(
+    project: Project, model: str | None, checker: str | None, base_url: str | None
+) -> ExamSettings:
+    """The project's exam settings with the models of the command line, if any."""
+    exam = project.exam
+    own = [choice for choice in (exam.model, exam.checker) if choice is not None]
+    known = [*own, *project.generation.all_models(), *project.generation.models]
+    changes: dict[str, object] = {}
+    writer = model
+    if writer is None and base_url is not None:
+        usual = exam.model or project.generation.for_instructions()
+        if usual.model in STAND_INS:
+            raise InvalidInput(
+                f"{base_url} was given but no model.", "Name one with --model, as its server does."
+            )
+        writer = usual.model
+    if writer is not None:
+        changes["model"] = _choice(writer, known, base_url)
+    if checker is not None:
+        changes["checker"] = _choice(checker, known, base_url)
+    return exam.model_copy(update=changes)
+
+
+def _choice(name: str, known: Iterable[ModelChoice], base_url: str | None) -> ModelChoice:
+    """The model called ``name``, as the project has it, at the address that was given."""
+    found = next((choice for choice in known if choice.model == name), None)
+    try:
+        found = found or ModelChoice(model=name)
+        address = base_url or found.base_url
+        return ModelChoice.model_validate(found.model_dump() | {"base_url": address})
+    except ValidationError as error:
+        raise InvalidInput(
+            f"That model cannot be used: {describe(error)}.",
+            "An address starts with http:// or https://, such as http://localhost:8000/v1.",
+        ) from error
+
+
+def _say_review(store: Store, project: Project) -> None:
+    if "exam" not in project.annotation.tasks:
+        say(
+            "Nobody is asked to review them yet: add exam to the tasks, in the lead's view of the "
+            "Annotate Space."
+        )
+    say(f"Review them with: python -m pipeline serve {store.name}")
+
+
+def _write_task(store: Store, *, as_json: bool) -> None:
+    from pipeline.curation.lighteval import write_task  # noqa: PLC0415 - slow import
+
+    made = write_task(store)
+    if as_json:
+        print_json(asdict(made))
+        return
+    say(
+        f"Wrote {made.path} for {made.rows} questions, version {made.version}.",
+        f'Run it with: lighteval accelerate "model_name=MODEL" "{made.tasks[0]}|0" '
+        f"--custom-tasks {made.path}",
+        f"Others: {', '.join(made.tasks[1:])}",
+    )
 
 
 def _round(store: Store, number: int | None, dry_run: bool) -> Round | None:

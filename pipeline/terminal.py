@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from pipeline.curation.exports import Exports
     from pipeline.curation.history import History, RunFacts
     from pipeline.generation.estimate import Estimate
-    from pipeline.generation.run import Progress
+    from pipeline.generation.exams.run import Trial
+    from pipeline.generation.running import Progress
 
 _out: Final = Console()
 _err: Final = Console(stderr=True)
@@ -91,12 +92,19 @@ def growing(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     if not _err.is_terminal:
         yield _log_lines()
         return
-    bar = Bar(TextColumn("Growing samples"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    task = bar.add_task("", total=None)
+    bar = Bar(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    )
+    task = bar.add_task("Growing samples", total=None)
 
     def show(now: Progress) -> None:
         record = now.record
-        bar.update(task, total=record.wanted, completed=record.samples + record.missing)
+        bar.update(
+            task,
+            description="Writing questions" if record.kind == "exam" else "Growing samples",
+            total=record.wanted,
+            completed=record.samples + record.missing,
+        )
         live.update(Group(bar, *map(Text, _progress_lines(now))))
 
     with Live(console=_err, refresh_per_second=5, transient=True) as live:
@@ -111,7 +119,7 @@ def _log_lines() -> Callable[[Progress], None]:
         if time.monotonic() - told >= _LOGGED_EVERY:
             told = time.monotonic()
             record = now.record
-            rows = f"{record.samples} of {record.wanted} samples"
+            rows = f"{record.samples} of {record.wanted} {_rows(record)}"
             _err.print(
                 f"{rows} · {' · '.join(_progress_lines(now))}",
                 markup=False,
@@ -141,6 +149,11 @@ def _progress_lines(now: Progress) -> Iterator[str]:
     dropped = [f"{count} dropped as {name}" for name, count in record.dropped.items()]
     if failed or dropped:
         yield "Failed: " + ", ".join([*failed, *dropped])
+
+
+def _rows(record: RunRecord) -> str:
+    """What a run makes."""
+    return "questions" if record.kind == "exam" else "samples"
 
 
 def _short(number: float) -> str:
@@ -284,6 +297,57 @@ def show_run(name: str, record: RunRecord) -> None:
         say(f"Stopped: {record.why} The same command goes on from there.")
     elif record.missing:
         say(f"{record.missing} samples are missing; the same command tries them again.")
+
+
+def show_exam(name: str, record: RunRecord, room: str = "") -> None:
+    """What an exam run did to the project ``name``."""
+    if not record.wanted:
+        say(f"{name} has all the questions that were asked for; nothing to do.")
+    else:
+        paid = f"{record.calls} calls, {record.price()}" if record.calls else ""
+        kept = f"{record.cached} answers kept from before" if record.cached else ""
+        told = ", ".join(filter(None, [paid, kept, duration(record.seconds)]))
+        say(f"{record.samples} questions added to {name} in run {record.run_id}: {told}.")
+    if record.other:
+        say(
+            f"{record.other} questions that were made from other words, models or prompts are kept "
+            "and do not count."
+        )
+    for failure in record.failures:
+        say(f"{failure.count} x {failure.stage} failed ({failure.kind}): {failure.example}")
+    if marked := record.flags.get("answerable_closed_book"):
+        say(f"Marked, and kept: {marked} that a model answers without the document.")
+    if record.state == "stopped":
+        say(f"Stopped: {record.why} The same command goes on from there.")
+    elif record.missing:
+        say(f"{record.missing} questions are missing.")
+
+
+def show_trial(name: str, trial: Trial) -> None:
+    """What an exam run would take."""
+    if not trial.rows:
+        say(f"{name} has all the questions that were asked for; nothing to do.")
+        return
+    table = Table(box=SIMPLE_HEAD, show_header=False)
+    rows = {
+        "questions to add": f"{trial.rows:,}",
+        "room in the documents": f"{trial.room:,}",
+        "calls": _short(trial.calls),
+        "tokens in": _short(trial.tokens_in),
+        "tokens out": _short(trial.tokens_out),
+        "cost": "unknown: no price in project.json" if trial.cost is None else dollars(trial.cost),
+        "time": duration(trial.seconds),
+    }
+    for label, text in rows.items():
+        table.add_row(label, Text(text))
+    _out.print(table)
+    spent = f" for ${trial.spent:.4f}" if trial.spent else ""
+    say(
+        f"Judged from {trial.sampled} questions kept of {trial.tried} that were tried{spent}; the "
+        "answers are kept, and the run does not pay for them again."
+    )
+    for failure in trial.failures:
+        say(f"Failed while trying: {failure}")
 
 
 def show_estimate(name: str, expected: Estimate) -> None:
@@ -432,7 +496,7 @@ def _show_run(run: RunFacts) -> None:
     incomplete = f", {record.incomplete} incomplete" if record.incomplete else ""
     say(
         f"  {_line(record.run_id)}{number}, {_moment(record.started_at)}: {state}",
-        f"    {record.samples} of {record.wanted} samples{missing}{incomplete} in "
+        f"    {record.samples} of {record.wanted} {_rows(record)}{missing}{incomplete} in "
         f"{duration(record.seconds)}",
         f"    {record.calls} calls paid, {record.cached} from cache; {record.tokens_in:,} tokens "
         f"in, {record.tokens_out:,} out; {record.price()}",

@@ -211,7 +211,8 @@ part("source").addEventListener("toggle", fetchPassage);
 
 function paintItem(item) {
   const { body, inviting, swipes } = TASKS[item.task];
-  const todo = say(`todo_${item.task}`);
+  const blind = item.task === "exam" && item.marked === null;
+  const todo = say(blind ? "todo_exam_blind" : `todo_${item.task}`);
   const hint = swipes && touchOnly && !browserStore.recall(SWIPE_KNOWN);
   part("todo").textContent = hint ? `${todo} ${say("swipe_hint")}` : todo;
   part("where").textContent = [item.topic, item.perspective, item.source, item.control ? say("control") : ""].filter(Boolean).join(" · ");

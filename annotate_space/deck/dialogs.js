@@ -141,7 +141,7 @@ function describe(event, item) {
   if (event.rating) return `${event.rating} · ${say(`rate_${event.rating}`)}`;
   if (event.label !== undefined) return say(event.label ? "good" : "not_good");
   if (event.option && event.text) return say("corrected");
-  if (event.option) return item && event.option !== item.options[item.marked].text ? `${say("right_answer")}: ${event.option}` : say("approve");
+  if (event.option) return item && event.option !== item.options[item.marked]?.text ? `${say("right_answer")}: ${event.option}` : say("approve");
   if (item && event.text === item.answers[0]?.text) return say("as_is");
   return say(item?.task === "instruction" ? "written" : "edited");
 }

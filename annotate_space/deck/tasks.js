@@ -48,8 +48,8 @@ const TASKS = {
   },
   exam: {
     votes: [
-      { id: "approve", word: "approve", keys: ["a", "ArrowUp"], strong: true, give: (item) => ({ option: item.options[picked].text }) },
-      { id: "correct", word: "correct", keys: ["e"], act: () => correctExam() },
+      { id: "approve", word: "approve", keys: ["a", "ArrowUp"], strong: true, give: (item) => chosen(item) },
+      { id: "correct", word: "correct", keys: ["e"], act: () => chosen(hand[0]) && correctExam() },
       { id: "discard", word: "discard", keys: ["x", "ArrowDown"], give: () => ({ status: "flagged", reason: "discard" }) },
       SKIP,
       ...[1, 2, 3, 4, 5, 6].map(pick),
@@ -134,7 +134,14 @@ function startEmpty() {
   area.focus();
 }
 
-let picked = 0; // the option taken for right, by its place on the screen
+let picked = 0; // the option taken for right, by its place on the screen; null while none is
+
+function chosen(item) {
+  if (picked !== null) return { option: item.options[picked].text };
+  notice(say("choose_first")); // where none is marked, the reviewer chooses
+  part("answers").querySelector(".option input")?.focus();
+  return null;
+}
 
 function examBoxes(item) {
   picked = drafts[item.ticket]?.picked ?? item.marked;
@@ -163,7 +170,7 @@ function pickOption(index) {
 
 function paintApprove() {
   const button = part("votes").querySelector('[data-vote="approve"] .word');
-  if (button) button.textContent = picked === hand[0].marked ? say("approve") : say("approve_other", { n: picked + 1 });
+  if (button) button.textContent = picked === hand[0].marked || picked === null ? say("approve") : say("approve_other", { n: picked + 1 });
 }
 
 function correctExam() {

@@ -2,11 +2,11 @@
 // since this form was filled: then both are shown, and the lead chooses.
 
 const ALL_TASKS = ["thumbs", "pairwise", "rate", "edit", "instruction", "exam"];
-const CHECKS = ["show_topic", "show_source", "show_models", "pseudonyms"];
+const CHECKS = ["show_topic", "show_source", "show_models", "blind_exam", "pseudonyms"];
 const LISTS = ["people", "leads"];
 const SHARES = ["repeats", "controls"];
 const COUNTS = ["overlap", "instructions"];
-const FIELDS = ["tasks", "mix", ...COUNTS, ...SHARES, "show_topic", "show_source", "show_models", "guidelines", "annotate", ...LISTS, "pseudonyms"];
+const FIELDS = ["tasks", "mix", ...COUNTS, ...SHARES, "show_topic", "show_source", "show_models", "blind_exam", "guidelines", "annotate", ...LISTS, "pseudonyms"];
 
 const form = part("settings");
 let saved = null; // the settings as they are in the project

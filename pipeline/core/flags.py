@@ -21,6 +21,7 @@ FlagName = Literal[
     "too_short",
     "too_long",
     "repeats_question",
+    "answerable_closed_book",
 ]
 
 FLAGS: Final[dict[FlagName, str]] = {
@@ -35,6 +36,7 @@ FLAGS: Final[dict[FlagName, str]] = {
     "too_short": "The answer is shorter than the settings allow.",
     "too_long": "The answer is longer than the settings allow.",
     "repeats_question": "The answer begins by repeating the question.",
+    "answerable_closed_book": "A model answers this exam question without its document.",
 }
 """Every flag with its reason, in a sentence for a person."""
 

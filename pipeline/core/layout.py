@@ -21,6 +21,9 @@ FEEDBACK: Final = "feedback"
 RUNS: Final = "runs"
 ROUNDS: Final = "rounds"
 DATA: Final = "data"
+EVALUATION: Final = "evaluation"
+TASK_FILE: Final = "evaluation/lighteval_task.py"
+"""The exam as LightEval runs it."""
 CONTROLS: Final = "controls.json"
 INVITATIONS: Final = "invitations.json"
 
@@ -104,7 +107,7 @@ def belongs(path: str) -> bool:
     if not rest:
         own = (CARD, SEED, PROJECT, CONTROLS, DOCUMENT_LIST)
         return top in own  # invitations are to one project only
-    return top in (SEEDS, DOCUMENTS, TEXTS, SAMPLES, FEEDBACK, RUNS, ROUNDS, DATA)
+    return top in (SEEDS, DOCUMENTS, TEXTS, SAMPLES, FEEDBACK, RUNS, ROUNDS, DATA, EVALUATION)
 
 
 def safe_name(text: str) -> str:

@@ -38,6 +38,7 @@ class RunRecord(Stored):
     Attributes:
         run_id: The folder of its shards.
         fingerprint: Of its rows.
+        kind: What its rows are: instructions with answers, or exam questions.
         round: Which round of the flywheel, if any.
         state: ``running`` also of a run that was killed; ``stopped`` at a limit or by a person.
         why: What stopped it or made it fail, in a sentence.
@@ -68,6 +69,7 @@ class RunRecord(Stored):
 
     run_id: str
     fingerprint: str
+    kind: Literal["instruction", "exam"] = "instruction"
     round: int | None = None
     state: Literal["running", "finished", "stopped", "failed"] = "running"
     why: str = ""

@@ -270,6 +270,29 @@ class GenerationSettings(BaseModel):
         return list(dict.fromkeys([self.for_instructions(), *answering, *judging]))
 
 
+class ExamSettings(BaseModel):
+    """How questions are made out of documents.
+
+    Attributes:
+        questions: How many there shall be.
+        model: Who writes them; None is the model that writes instructions.
+        checker: Who is asked what only a model can tell; None is who writes them.
+        improve: Whether each question is rewritten once for clarity and closer wrong options.
+        check_support: Whether ``checker`` is asked which options the passage makes right.
+        closed_book: How many times ``checker`` is asked each question without the passage; one
+            that it gets right every time is marked.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    questions: int = Field(default=40, ge=1, le=100_000)
+    model: ModelChoice | None = None
+    checker: ModelChoice | None = None
+    improve: bool = False
+    check_support: bool = False
+    closed_book: int = Field(default=0, ge=0, le=8)
+
+
 Task = Literal["thumbs", "pairwise", "rate", "edit", "instruction", "exam"]
 TASKS: Final[tuple[Task, ...]] = get_args(Task)
 
@@ -289,6 +312,8 @@ class AnnotationSettings(BaseModel):
         show_topic: Whether annotators see topic and perspective.
         show_source: Whether annotators see which document a sample comes from.
         show_models: Whether annotators learn who wrote an answer, after they have voted.
+        blind_exam: Whether reviewers of exam questions choose the right option themselves, without
+            being shown which one is marked.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -303,6 +328,7 @@ class AnnotationSettings(BaseModel):
     show_topic: bool = True
     show_source: bool = True
     show_models: bool = True
+    blind_exam: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -382,6 +408,7 @@ class Project(Stored):
     generation: GenerationSettings = Field(default_factory=GenerationSettings)
     annotation: AnnotationSettings = Field(default_factory=AnnotationSettings)
     access: AccessSettings = Field(default_factory=AccessSettings)
+    exam: ExamSettings = Field(default_factory=ExamSettings)
     curation: CurationSettings = Field(default_factory=CurationSettings)
     card: CardSettings = Field(default_factory=CardSettings)
 

@@ -12,7 +12,7 @@ import random
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 from pipeline.core.errors import InvalidInput, ModelUnavailable
 from pipeline.core.feedback import now
@@ -30,11 +30,12 @@ from pipeline.core.schema import (
 )
 from pipeline.generation import prompting
 from pipeline.generation.access import ModelAccess
+from pipeline.generation.asking import Asker, Manner, Model, sampling
 from pipeline.generation.bases import Pipeline
 from pipeline.generation.chat import CallFailed
 from pipeline.generation.grounding import Grounds, Passage
 from pipeline.generation.known import Origin
-from pipeline.generation.llm import ChatLLM, Shared, open_llm
+from pipeline.generation.llm import Shared
 from pipeline.generation.parsing import Rating
 from pipeline.generation.planning import ASPECTS, fingerprint
 from pipeline.generation.standin import StandIn
@@ -47,15 +48,6 @@ from pipeline.generation.tasks import (
     Unreadable,
     WriteInstructions,
 )
-
-_HOPELESS_IN_A_ROW: Final = 3
-"""Failures that will not pass, such as a refused key, until the endpoint is given up."""
-_FIRST_FAILURES: Final = 12
-"""Other failures before the first answer until the endpoint is given up."""
-_FAILURES_IN_A_ROW: Final = 50
-"""Other failures in a row, later on; at least twice the calls in flight."""
-_HOTTER: Final = 0.1
-"""Added to the temperature, for each time the same model is asked the same once more."""
 
 Stage = Literal["instruction", "evolution", "completion", "judge", "quality"]
 
@@ -89,20 +81,6 @@ class Failure:
     def losing(self, rows: int) -> Failure:
         """The same failure as the cause that ``rows`` samples are missing."""
         return replace(self, rows=rows)
-
-
-class _Model(NamedTuple):
-    """Who does one step."""
-
-    choice: ModelChoice
-    llm: ChatLLM | StandIn
-
-
-@dataclass(slots=True)
-class _Health:
-    answered: bool = False
-    failed_in_a_row: int = 0
-    hopeless: CallFailed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +119,18 @@ class Chain:
         self.watched = shared.watched
         self._job = job
         self._settings = settings
-        self._access = access
-        self._shared = shared
+        manner = Manner(settings.concurrency, settings.timeout)
+        self._asker = Asker(job.seed, access, shared, manner)
         self._grounds = job.grounds
         marks = job.grounds.marks if job.grounds else ()
         self._fingerprint = fingerprint(job.seed, settings, job.after, marks)
         self._prompts = prompting.Prompts(job.seed, job.after)
-        self._models: dict[ModelChoice, ChatLLM | StandIn] = {}
-        self._health: dict[tuple[str, str | None], _Health] = {}
-        self._writing = self._model(settings.for_instructions())
+        self._writing = self._asker.model(settings.for_instructions())
         self._answering = [
-            self._model(settings.for_completion(index)) for index in range(settings.completions)
+            self._asker.model(settings.for_completion(index))
+            for index in range(settings.completions)
         ]
-        self._judging = self._model(settings.judge.model) if settings.judge else None
+        self._judging = self._asker.model(settings.judge.model) if settings.judge else None
         _require_language_models(settings)
         # distilabel Tasks belong to a pipeline; this one keeps them out of any that is running.
         self._home = Pipeline()
@@ -176,7 +153,7 @@ class Chain:
         task = self._task(WriteInstructions, self._writing)
         messages = task.format_input(self._written_row(cell, number, avoid))
         llm = self._writing.llm
-        return isinstance(llm, StandIn) or llm.knows(messages, _sampling(self._writing.choice))
+        return isinstance(llm, StandIn) or llm.knows(messages, sampling(self._writing.choice))
 
     def sample_id(self, cell: Cell, instruction: str) -> str:
         """The id of the sample that an instruction becomes: the same for the same lineage."""
@@ -188,7 +165,7 @@ class Chain:
         """Let another run make this call of ``write`` anew, because its answer was of no use."""
         task = self._task(WriteInstructions, self._writing)
         messages = task.format_input(self._written_row(cell, number, avoid))
-        self._forget(self._writing, messages, _sampling(self._writing.choice))
+        self._asker.forget(self._writing, messages, sampling(self._writing.choice))
 
     async def answer(
         self, cell: Cell, origin: Origin, instruction: str
@@ -239,19 +216,15 @@ class Chain:
 
     def end_soon(self) -> None:
         """Let calls that others depend on go first from now on."""
-        self._shared.traffic.ending = True
+        self._asker.end_soon()
 
     def hopeless(self) -> ModelUnavailable | None:
         """Why nothing can come of this, if an endpoint never answered for a reason that stays."""
-        for health in self._health.values():
-            if health.hopeless and not health.answered:
-                return _final(health.hopeless)
-        return None
+        return self._asker.hopeless()
 
     async def aclose(self) -> None:
         """Close the connections to all models."""
-        for llm in self._models.values():
-            await llm.aclose()
+        await self._asker.aclose()
 
     def _passage(self, cell: Cell, number: int) -> Passage | None:
         """What call ``number`` of a cell rests on, and all that comes of it."""
@@ -319,7 +292,7 @@ class Chain:
     ) -> tuple[list[Completion], list[Failure]]:
         """One completion, and EvolQuality (Liu et al. 2023, arXiv:2312.15685) from it on."""
         model = self._answering[index]
-        parameters = _sampling(model.choice, self._round(index) if variation is None else variation)
+        parameters = sampling(model.choice, self._round(index) if variation is None else variation)
         row = {**_about(cell, passage), "instruction": instruction}
         ways = _ways("completion", f"{sample_id} {index}", self._settings.evolve_completions)
         made: list[Completion] = []
@@ -355,7 +328,7 @@ class Chain:
 
     async def _judge(
         self,
-        judge: _Model,
+        judge: Model,
         cell: Cell,
         instruction: str,
         passage: Passage | None,
@@ -386,7 +359,7 @@ class Chain:
 
     async def _rate(
         self,
-        judge: _Model,
+        judge: Model,
         cell: Cell,
         instruction: str,
         passage: Passage | None,
@@ -413,7 +386,7 @@ class Chain:
     async def _ask(
         self,
         kind: type[ChainTask],
-        model: _Model,
+        model: Model,
         stage: Stage,
         row: dict[str, Any],
         parameters: dict[str, Any] | None = None,
@@ -424,80 +397,30 @@ class Chain:
         reply is kept for later runs.
         """
         task = self._task(kind, model)
-        parameters = _sampling(model.choice) if parameters is None else parameters
+        parameters = sampling(model.choice) if parameters is None else parameters
         messages = task.format_input(row)
-        output = await self._call(model, messages, parameters, stage)
+        output = await self._asker.call(model, messages, parameters, stage)
         try:
             found = {**task.format_output(output["text"], row), **output}
         except Unreadable as error:
             again = prompting.mend_messages(messages, output["text"], str(error))
         else:
             if found.get("completion", "") is None:
-                self._forget(model, messages, parameters)
+                self._asker.forget(model, messages, parameters)
             return found
-        output = await self._call(model, again, parameters, stage)
+        output = await self._asker.call(model, again, parameters, stage)
         try:
             return {**task.format_output(output["text"], row), **output}
         except Unreadable as error:
-            self._forget(model, messages, parameters)
-            self._forget(model, again, parameters)
+            self._asker.forget(model, messages, parameters)
+            self._asker.forget(model, again, parameters)
             raise CallFailed(
                 "unreadable",
                 f"{model.choice.model} twice gave a reply that cannot be read: {error}.",
                 "Choose a model that follows instructions better for this step.",
             ) from error
 
-    def _forget(
-        self, model: _Model, messages: prompting.Messages, parameters: dict[str, Any]
-    ) -> None:
-        """Let another run ask again, because the answer was of no use."""
-        if isinstance(model.llm, ChatLLM):
-            model.llm.forget(messages, parameters)
-
-    async def _call(
-        self,
-        model: _Model,
-        messages: prompting.Messages,
-        parameters: dict[str, Any],
-        stage: Stage,
-    ) -> dict[str, Any]:
-        health = self._health[_key(model.choice)]
-        try:
-            generated = await model.llm.agenerate(messages, stage=stage, **parameters)
-        except CallFailed as error:
-            self._note(health, error)
-            raise
-        health.answered, health.failed_in_a_row = True, 0
-        return {
-            "text": generated["generations"][0],
-            "finish_reason": generated["finish_reason"][0],
-            "tokens_in": generated["statistics"]["input_tokens"][0],
-            "tokens_out": generated["statistics"]["output_tokens"][0],
-        }
-
-    def _note(self, health: _Health, error: CallFailed) -> None:
-        """Count a failure; give the endpoint up when failures are all that comes from it."""
-        health.failed_in_a_row += 1
-        if error.hopeless:
-            health.hopeless = error
-        if error.hopeless and (error.kind != "unreachable" or not health.answered):
-            limit = _HOPELESS_IN_A_ROW
-        elif health.answered:
-            limit = max(_FAILURES_IN_A_ROW, 2 * self._settings.concurrency)
-        else:
-            limit = _FIRST_FAILURES
-        if health.failed_in_a_row >= limit:
-            raise _final(error) from error
-
-    def _model(self, choice: ModelChoice) -> _Model:
-        if choice not in self._models:
-            self._models[choice] = open_llm(
-                choice, self._job.seed, self._access, self._settings.timeout, self._shared
-            )
-            self._health.setdefault(_key(choice), _Health())
-        return _Model(choice, self._models[choice])
-
-    def _task(self, kind: type[ChainTask], model: _Model) -> ChainTask:
+    def _task(self, kind: type[ChainTask], model: Model) -> ChainTask:
         key = kind, model.choice
         if key not in self._tasks:
             name = f"{kind.__name__.lower()}_{len(self._tasks)}"
@@ -564,33 +487,5 @@ def _ways(what: Literal["instruction", "completion"], of: str, count: int) -> li
     return names[:count]
 
 
-def _key(choice: ModelChoice) -> tuple[str, str | None]:
-    return choice.model, choice.base_url
-
-
-def _final(error: CallFailed) -> ModelUnavailable:
-    final = ModelUnavailable(error.problem, error.next_step)
-    final.__cause__ = error  # tells the kind
-    return final
-
-
 def _repeats(completion: Completion, kept: Sequence[Completion]) -> bool:
     return any(normalized(completion.text) == normalized(other.text) for other in kept)
-
-
-def _sampling(choice: ModelChoice, variation: int = 0) -> dict[str, Any]:
-    """What is sent besides the messages.
-
-    A model that is asked the same again gets another ``seed`` and is made a little hotter, for
-    servers that do not know the parameter.
-    """
-    parameters: dict[str, Any] = {
-        "temperature": choice.temperature,
-        "max_tokens": choice.max_tokens,
-    }
-    if choice.top_p is not None:
-        parameters["top_p"] = choice.top_p
-    if variation:
-        parameters["seed"] = variation
-        parameters["temperature"] = round(min(2.0, choice.temperature + _HOTTER * variation), 2)
-    return parameters

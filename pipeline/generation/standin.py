@@ -94,7 +94,7 @@ def compose(seed: Seed, model: str, messages: prompting.Messages, variation: int
     author = _Author(
         seed,
         Cell(topic=_field("Topic", where), perspective=_field("Perspective", where)),
-        _sentences(_without_layout(passage)),
+        sentences(without_layout(passage)),
     )
     if wanted:
         avoid, call = _AVOID.findall(request), _NUMBER_OF_CALL.search(request)
@@ -172,7 +172,7 @@ class _Author:
         cell = normalized(self._cell.topic)
         for example in prompting.usable_examples(self._seed):
             if normalized(example.topic) in ("", cell):
-                found += self._claims(_sentences(example.answer))
+                found += self._claims(sentences(example.answer))
         words = sorted(self._words.items())
         return sorted(dict.fromkeys(found), key=lambda text: stable_id(words, text))
 
@@ -195,7 +195,7 @@ class _Author:
             sentence
             for example in prompting.relevant_examples(examples, self._cell, 3)
             if normalized(example.topic) in ("", cell)
-            for sentence in _sentences(example.answer)
+            for sentence in sentences(example.answer)
         ]
 
         def rank(sentence: str) -> tuple[int, str]:
@@ -208,7 +208,7 @@ class _Author:
     def _brief(self, key: int) -> str | None:
         """A rule that the expert's description sets, not the description itself."""
         prompt = self._seed.domain_expert_prompt
-        rules = [s for s in _sentences(prompt) if not s.startswith(("You ", "You'", "As "))]
+        rules = [s for s in sentences(prompt) if not s.startswith(("You ", "You'", "As "))]
         return rules[key % len(rules)] if rules else None
 
     def _fill(self, phrase: str, topic: str | None = None) -> str:
@@ -246,7 +246,7 @@ def _field(name: str, text: str) -> str:
     return found[-1].strip() if found else ""
 
 
-def _sentences(text: str) -> list[str]:
+def sentences(text: str) -> list[str]:
     """Sentences that can stand alone; those that lean on the one before are left out."""
     whole = (" ".join(match.split()) for match in _SENTENCE.findall(text))
     return [
@@ -256,7 +256,7 @@ def _sentences(text: str) -> list[str]:
     ]
 
 
-def _without_layout(text: str) -> str:
+def without_layout(text: str) -> str:
     """The text without headings and rows of tables, which are no sentences."""
     lines = (line.lstrip("-0123456789. ") for line in text.split("\n"))
     return "\n".join(line for line in lines if not line.startswith("#") and " | " not in line)

@@ -305,6 +305,37 @@ def test_an_exam_question_is_approved_and_another_answer_taken(
     wait_for(lambda: sorted(str(e.option) for e in events(folder)) == ["It crumbles", "It smells"])
 
 
+def test_an_exam_is_reviewed_blind(folder: Path, new_page: NewPage) -> None:
+    project = Project()
+    project.annotation.tasks = ["exam"]
+    project.annotation.blind_exam = True
+    exam = a_sample(
+        1,
+        (),
+        kind="exam",
+        perspective="",
+        question="What does dry clay do?",
+        answer="It crumbles",
+        distractors=("It shines", "It smells", "It swells"),
+    )
+    fill(FolderStore(folder), [exam], project)
+    with RunningSpace("annotate_space", {"SEEDBED_PROJECT": str(folder)}) as space:
+        page = new_page()
+        enter(page, space.url, guidelines=False)
+        expect(page.locator("article.card")).to_contain_text("Which answer is right?")
+        expect(page.locator(".option")).to_have_count(4)
+        expect(page.locator(".option input:checked")).to_have_count(0)
+        expect(page.locator(".option", has_text="Marked as right")).to_have_count(0)
+        for key in ("a", "e"):
+            page.keyboard.press(key)
+            expect(page.get_by_text("Choose the right answer first")).to_be_visible()
+        expect(page.locator(".correction")).to_have_count(0)
+        page.locator(".option", has_text="It swells").click()
+        page.keyboard.press("a")
+        saved(page)
+        wait_for(lambda: [e.option for e in events(folder)] == ["It swells"])
+
+
 def test_an_exam_question_is_corrected_and_discarded(
     everything: RunningSpace, folder: Path, new_page: NewPage
 ) -> None:

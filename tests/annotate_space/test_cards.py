@@ -49,6 +49,24 @@ def test_options_of_an_exam_have_an_order_for_each_person_and_mark_the_given_ans
     assert card["instruction"] == "When?"
 
 
+def test_a_blind_exam_does_not_tell_which_option_is_marked() -> None:
+    exam = a_sample(2, [], kind="exam", question="When?", answer="Now", distractors=("A", "B", "C"))
+    asked, blind = Question("exam", exam.sample_id), AnnotationSettings(blind_exam=True)
+    card = plain_card(asked, exam, "ana", blind)
+    assert card["marked"] is None
+    shown = plain_card(asked, exam, "ana", AnnotationSettings())
+    assert card == shown | {"marked": None}
+
+
+def test_an_exam_question_of_the_stand_in_says_so() -> None:
+    written = (f"written by:{STAND_INS[0]}",)
+    exam = a_sample(
+        2, [], kind="exam", question="When?", answer="Now", distractors=("A",), lineage=written
+    )
+    card = plain_card(Question("exam", exam.sample_id), exam, "ana", AnnotationSettings())
+    assert card["stand_in"] is True
+
+
 def test_hostile_text_reaches_the_browser_as_text() -> None:
     hostile = "<script>x</script> <img src=x onerror=x> [a](javascript:x) ![i](http://x/y.png)"
     sample = a_sample(1, [hostile, hostile], instruction=hostile)

@@ -21,7 +21,8 @@ from pipeline.core.store_folder import FolderStore
 from pipeline.generation.access import ModelAccess
 from pipeline.generation.cache import Reply
 from pipeline.generation.chat import ChatClient
-from pipeline.generation.run import Progress, generate
+from pipeline.generation.run import generate
+from pipeline.generation.running import Progress
 from tests.benchmarks import work
 from tests.benchmarks.contenders import TOO_LONG, ratio
 from tests.benchmarks.processes import resident_mb, run

@@ -35,9 +35,10 @@ from pipeline.core.schema import GenerationSettings, ModelChoice, Project, Sampl
 from pipeline.core.store import Data
 from pipeline.core.store_folder import FolderStore
 from pipeline.core.store_hub import HubStore
-from pipeline.generation import run, shards
+from pipeline.generation import running, shards
 from pipeline.generation.access import ModelAccess
-from pipeline.generation.run import Progress, generate, new_run_id
+from pipeline.generation.run import generate
+from pipeline.generation.running import Progress, new_run_id
 from tests.factories import a_seed
 from tests.generation.conftest import settings_for
 from tests.hub_server import Fault as HubFault
@@ -184,7 +185,7 @@ def test_the_first_samples_are_there_while_the_rest_is_made(
     def look(progress: Progress) -> None:
         found[progress.record.samples] = len(_shards(store))
 
-    monkeypatch.setattr(run, "_SHOWN_EVERY", 0.01)
+    monkeypatch.setattr(running, "_SHOWN_EVERY", 0.01)
     _run(store, 60, settings_for(server.url), on_progress=look)
     assert found[0] == 0
     assert max(shards for count, shards in found.items() if count < 60) == 1
@@ -543,7 +544,7 @@ def test_what_was_dropped_before_does_not_keep_a_run_from_adding_more(
 def test_commits_go_one_at_a_time_however_many_wait_for_them(
     store: Flaky, server: LlmServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "MOST_HELD", 20)
+    monkeypatch.setattr(running, "MOST_HELD", 20)
     monkeypatch.setattr(shards, "MOST_HELD", 20)
     whole = Flaky.commit
     under_way, most, count = 0, 0, 0

@@ -1,0 +1,1 @@
+"""Exam questions out of documents."""
