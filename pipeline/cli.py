@@ -390,6 +390,7 @@ def export(
     """
     from pipeline.curation import exports  # noqa: PLC0415 - slow import
     from pipeline.curation.filters import Filters  # noqa: PLC0415 - slow import
+    from pipeline.curation.lighteval import write_task  # noqa: PLC0415 - slow import
 
     settings = _settings(project)
     store = open_store(settings)
@@ -414,6 +415,8 @@ def export(
         made = exports.export(store, _formats(formats), options, folder)
         if to is None:
             exports.into_project(store, made)
+            if made.rows().get("exam"):
+                write_task(store)
         else:
             move_exports(made.files, to, made.record.made)
     if as_json:
