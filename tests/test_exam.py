@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core import layout
+from pipeline.core.feedback import FeedbackEvent
 from pipeline.core.projects import load_project
 from pipeline.core.samples import read_samples
 from pipeline.core.schema import STAND_INS
@@ -50,6 +51,22 @@ def test_the_whole_way_without_a_model(folder: Path, tmp_path: Path) -> None:
     assert len(questions(folder)) > 4
     run("export", folder)
     assert "exported yet" in run("exam", folder, "--task", code=1).stderr
+    approved = [
+        FeedbackEvent(
+            event_id=sample.sample_id,
+            sample_id=sample.sample_id,
+            task="exam",
+            annotator="ana",
+            status="submitted",
+            option=sample.answer,
+            received_at="2026-01-01T00:00:00Z",
+        ).to_line()
+        for sample in made
+    ]
+    path = "feedback/2026/01/01/a-000000.jsonl"
+    FolderStore(folder).commit({path: "\n".join(approved).encode()}, message="Reviews")
+    assert json.loads(run("export", folder, "--json").stdout)["rows"]["exam"] == 4
+    assert "letters" in (folder / layout.TASK_FILE).read_text()
 
 
 def test_a_model_writes_and_another_checks(folder: Path, server: LlmServer) -> None:
