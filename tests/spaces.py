@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import runpy
 import signal
 import socket
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 from collections.abc import Mapping
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
-import gradio.http_server
+from tests import forks
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,25 +28,8 @@ def free_port() -> int:
         return port
 
 
-def _serve(package: str, port: int, env: dict[str, str], output: str) -> None:
-    """What a child of the fork server does: the same as ``python -m package.app`` would."""
-    sink = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for stream in (1, 2):
-        os.dup2(sink, stream)
-    os.environ.update(env)
-    gradio.http_server.INITIAL_PORT_VALUE = port  # it reads the environment when it is imported
-    runpy.run_module(f"{package}.app", run_name="__main__")
-
-
-_FORKS: Final = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.spaces", "annotate_space.ui", "seed_space.ui"])
-
-
 class RunningSpace:
     """One Space on a port that stays the same when it is restarted.
-
-    Importing takes seconds, so that where only our own variables are set, the process is forked
-    from one that has imported everything and has read no variables of ours.
 
     Args:
         package: ``seed_space`` or ``annotate_space``.
@@ -72,9 +52,8 @@ class RunningSpace:
         self._command = command or [sys.executable, "-m", f"{package}.app"]
         self._env = dict(env)
         self._folder = folder
-        ours = all(name.startswith("SEEDBED_") for name in env)
-        self._forks = ours and command is None and folder == ROOT
-        self._output = Path(tempfile.mkstemp(prefix="seedbed-space-")[1])
+        self._forks = command is None and folder == ROOT and forks.possible(env)
+        self._output = forks.place()
         self._process: subprocess.Popen[bytes] | ForkServerProcess | None = None
 
     def __enter__(self) -> Self:
@@ -124,10 +103,9 @@ class RunningSpace:
         self.stop(signal.SIGKILL)
 
     def _fork(self) -> ForkServerProcess:
-        given = (self._package, self.port, self._env, str(self._output))
-        process = _FORKS.Process(target=_serve, args=given)
-        process.start()
-        return process
+        # Gradio reads the port from the environment when it is imported.
+        env = {**self._env, "SEEDBED_TEST_PORT": str(self.port)}
+        return forks.start(f"{self._package}.app", (), env, self._folder, self._output)
 
     def _launch(self) -> subprocess.Popen[bytes]:
         with self._output.open("ab") as output:

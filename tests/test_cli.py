@@ -23,6 +23,7 @@ from pipeline.core.samples import read_samples
 from pipeline.core.schema import ModelChoice, Project
 from pipeline.core.store_folder import FolderStore
 from pipeline.local import Port, _choose_ports
+from tests import forks
 from tests.documents import COVER_CROPS, a_pdf
 from tests.factories import a_sample, a_seed, fill, pair, thumb
 from tests.hub_server import Fault, HubServer
@@ -34,8 +35,18 @@ def run(
     *words: object, env: dict[str, str] | None = None, code: int = 0, cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
     """Run one command and check how it ended."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline", *map(str, words)],
+    given = tuple(map(str, words))
+    done = _fork(given, env or {}, cwd) if forks.possible(env or {}) else _launch(given, env, cwd)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def _launch(
+    words: tuple[str, ...], env: dict[str, str] | None, cwd: Path
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *words],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
         capture_output=True,
@@ -43,9 +54,19 @@ def run(
         check=False,
         timeout=120,
     )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done
+
+
+def _fork(
+    words: tuple[str, ...], env: dict[str, str], cwd: Path
+) -> subprocess.CompletedProcess[str]:
+    out, err = forks.place(), forks.place()
+    process = forks.start("pipeline", words, env, cwd, out, err)
+    process.join(120)
+    assert process.exitcode is not None, f"{words} does not end: {err.read_text()}"
+    said = out.read_text(), err.read_text()
+    out.unlink()
+    err.unlink()
+    return subprocess.CompletedProcess(words, process.exitcode, *said)
 
 
 def a_line(text: str) -> str:

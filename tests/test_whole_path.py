@@ -49,7 +49,7 @@ def write_seed(page: Page, url: str) -> None:
     page.get_by_role("button", name="Preview").first.click()
     page.get_by_role("button", name="Write samples").click()
     expect(page.locator("#preview-status")).to_contain_text("All 3 samples are here")
-    expect(page.locator("#preview-cards")).to_contain_text("stand-in")
+    expect(page.locator("#preview-status")).to_contain_text("stand-in")
     page.get_by_role("button", name="Publish").first.click()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#publish-result")).to_contain_text("Saved")

@@ -14,6 +14,8 @@ from tests.benchmarks.previewing import first
 from tests.benchmarks.server import Load
 from tests.llm_server import Call
 
+pytestmark = pytest.mark.benchmark
+
 
 @pytest.fixture
 def options(tmp_path: Path) -> Options:

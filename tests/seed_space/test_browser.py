@@ -62,8 +62,7 @@ def save(page: Page) -> None:
     go(page, "Publish")
     button = page.get_by_role("button", name="Save", exact=True)
     expect(button).to_be_enabled()
-    button.focus()
-    page.keyboard.press("Enter")
+    button.press("Enter")
     expect(page.locator("#publish-result")).to_contain_text(re.compile(r"Saved \d"))
 
 

@@ -18,7 +18,7 @@ from tests.documents import COVER_CROPS, a_docx, a_pdf, paragraph
 from tests.factories import a_seed
 from tests.spaces import RunningSpace
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("documents")]  # they share one Space
 
 HOSTILE = (
     "<h1>Clay <b>soils</b></h1><script>window.hacked=1</script>"

@@ -23,7 +23,7 @@ from tests.factories import a_seed
 from tests.hub_server import Fault, HubServer
 from tests.spaces import RunningSpace, alone, start, write_files
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("domains")]  # they share one Space
 
 SCOPES = "openid profile inference-api write-repos contribute-repos"
 OWNERS_TOKEN = "hf_ownertoken1"

@@ -18,7 +18,7 @@ from tests.factories import a_seed
 from tests.seed_space.test_browser import enter, go, paste, rows, state
 from tests.spaces import RunningSpace
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("editing")]  # they share one Space
 
 
 @pytest.fixture(scope="module")

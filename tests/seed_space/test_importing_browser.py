@@ -18,7 +18,7 @@ from tests.factories import a_seed
 from tests.seed_space.test_browser import enter, go, rows, save
 from tests.spaces import RunningSpace
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("importing")]  # they share one Space
 
 HOSTILE = "<img src=x onerror='window.hacked=1'>"
 

@@ -19,7 +19,7 @@ from tests.llm_server import Fault, Latency, LlmServer
 from tests.seed_space.test_browser import enter, go, rows, wait_for
 from tests.spaces import RunningSpace
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("suggesting")]  # they share one Space
 
 FIRST = ["Drainage", "Clay soil", "Hedges", "<b>Weeds</b> & more", "Silage"]
 OTHERS = ["Markets", "Drainage", "Bees"]

@@ -25,7 +25,7 @@ from tests.llm_server import LlmServer
 from tests.seed_space.test_browser import enter, go, save
 from tests.spaces import RunningSpace
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("trying")]  # they share one Space
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from tests.hub_server import HubServer
 from tests.seed_space.test_browser import enter, go, rows, save
 from tests.spaces import RunningSpace
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("versions")]  # they share one Space
 
 LONG = "You are an agronomist who has farmed for thirty years. "
 
