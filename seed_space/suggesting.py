@@ -52,6 +52,7 @@ def build(page: Page, kind: Kind) -> Wire:
             inputs=[page.session, *page.screen],
             outputs=[chips],
             concurrency_limit=20,
+            trigger_mode="multiple",  # asking anew while the last call is being stopped
             show_progress="hidden",
             api_visibility="private",
         )

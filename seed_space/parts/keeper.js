@@ -104,12 +104,21 @@ function restore(draft) {
 
 document.addEventListener("seedbed:screen", (event) => {
   screen = event.detail;
+  for (const [field, value] of unheard) if (fields(value) === fields(screen[props.fields.indexOf(field)])) unheard.delete(field);
   clearTimeout(timer);
   timer = setTimeout(() => { write(); say(); trigger("input"); ask(); }, WAIT);
 });
+// What was typed and did not come by Gradio's events, which stop when a request of theirs breaks off.
+const LATE = 500;
+const unheard = new Map();
+let listening = null;
 function typed(field, value) {
   if (screen === null) return;
-  tell("screen", screen.map((old, i) => (props.fields[i] === field ? value : old)));
+  unheard.set(field, value);
+  clearTimeout(listening);
+  listening = setTimeout(() => {
+    if (unheard.size) tell("screen", screen.map((old, i) => unheard.get(props.fields[i]) ?? old));
+  }, LATE);
 }
 document.addEventListener("seedbed:typed", ({ detail }) => typed(detail.field, detail.value));
 document.addEventListener("input", ({ target }) => {
@@ -118,6 +127,7 @@ document.addEventListener("input", ({ target }) => {
   if (props.fields.includes(field) && field !== "language" && target.matches("textarea, input[type=text]") && !target.closest(".sb-part")) typed(field, target.value);
 });
 window.addEventListener("pagehide", () => {
+  if (unheard.size) { screen = screen.map((old, i) => unheard.get(props.fields[i]) ?? old); write(); }
   writeNow();
   // Gradio loads the page anew when a lost server is back: then all of it comes back by itself.
   if ((away || back) && screen !== null && fields(screen) !== saved) sessionStorage.setItem(RESUME, own);

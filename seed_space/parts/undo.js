@@ -71,9 +71,11 @@ function describe(before, after, fields) {
   const added = new_.filter((_, i) => !keys[0].includes(keys[1][i]));
   const gone = old.filter((_, i) => !keys[1].includes(keys[0][i]));
   const index = keys[1].findIndex((key, i) => key !== keys[0][i]);
+  // Numbers of samples have no order to go by, but each is for a topic and perspective.
+  const where = lead !== "quotas" ? lead + index : added.length === 1 ? lead + textOf(added[0]) : null;
   const named = (name, items) => word(name, { field, text: quoted(textOf(items[0])) });
-  if (old.length === new_.length && added.length === 1) return { what: named("changed", textOf(gone[0]).trim() ? gone : added), place: lead + index };
-  if (new_.length === old.length + 1) return { what: named("added", [new_[index]]), place: lead + index };
+  if (old.length === new_.length && added.length === 1) return { what: named("changed", textOf(gone[0]).trim() ? gone : added), place: where };
+  if (new_.length === old.length + 1) return { what: named("added", [new_[index]]), place: where };
   if (old.length === new_.length + 1) return { what: named("removed", [old[index < 0 ? old.length - 1 : index]]), place: null };
   if (new_.length > old.length) return { what: word("more", { field, n: new_.length - old.length }), place: null };
   if (old.length > new_.length) return { what: word("fewer", { field, n: old.length - new_.length }), place: null };

@@ -311,7 +311,7 @@ def test_a_folder_project_is_made_beside_this_one(
 def test_no_token_is_left_anywhere(space: Deployed) -> None:
     """Last in this file: everything above was written and logged by the one Space."""
     tokens = [token for token in space.hub.accounts.callers if token.startswith("hf_oauth_")]
-    assert len(tokens) > 5
+    assert tokens
     logged = space.running.stop()
     written = read_all(space.place)
     on_the_hub = b"".join(
