@@ -54,6 +54,22 @@ def without_thinking(text: str) -> str:
     return _THINKING.sub("", text, count=1).strip()
 
 
+def json_values(text: str, brackets: str) -> Iterator[Any]:
+    """The JSON values that a reply may mean: all of it, what is fenced, then what is bracketed.
+
+    ``brackets`` is ``{}`` or ``[]``: from the first opening one to the last closing one.
+    """
+    candidates = [text, *(match[1] for match in _FENCE.finditer(text))]
+    start, end = text.find(brackets[0]), text.rfind(brackets[1])
+    if 0 <= start < end:
+        candidates.append(text[start : end + 1])
+    for candidate in candidates:
+        try:
+            yield json.loads(candidate)
+        except (ValueError, RecursionError):
+            continue
+
+
 def parse_instructions(text: str) -> list[str]:
     """The instructions in a model's reply, in order, each once; none if there is no list in it."""
     text = without_thinking(text)
@@ -111,15 +127,7 @@ def parse_ratings(text: str, labels: Sequence[str]) -> dict[str, Rating]:
 
 
 def _rating_lists(text: str) -> Iterator[list[dict[str, Any]]]:
-    candidates = [text, *(match[1] for match in _FENCE.finditer(text))]
-    start, end = text.find("{"), text.rfind("}")
-    if 0 <= start < end:
-        candidates.append(text[start : end + 1])
-    for candidate in candidates:
-        try:
-            value = json.loads(candidate)
-        except (ValueError, RecursionError):
-            continue
+    for value in json_values(text, "{}"):
         entries = value.get("ratings") if isinstance(value, dict) else None
         if isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries):
             yield entries

@@ -6,7 +6,6 @@ nothing about a batch, so they are no part of its fingerprint.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +28,7 @@ from pipeline.core.schema import (
 from pipeline.generation.access import ModelAccess, find_endpoint
 from pipeline.generation.chat import ChatClient, Patience
 from pipeline.generation.ledger import Ledger, prompt_bound
-from pipeline.generation.parsing import without_thinking
+from pipeline.generation.parsing import json_values, without_thinking
 from pipeline.generation.prompting import Messages, mend_messages
 from pipeline.generation.traffic import Traffic
 
@@ -54,7 +53,6 @@ _PATIENCE: Final = 15.0
 _ALIKE: Final = 0.86
 """Similarity of letters from which two names are the same name."""
 
-_FENCE = re.compile(r"```[\w-]*\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _MARKED = re.compile(r"^\s*(?:[-*•–‣]|[(\[]?\d{1,2}[.):\]])\s+(?P<text>\S.*)$")  # noqa: RUF001
 _STRIPPED: Final = " \t\"'“”„«»*_`.,;:"
 _KEYS: Final = ("name", "topic", "perspective", "text", "title", "entry")
@@ -186,19 +184,11 @@ async def _ask(
 
 
 def _json_lists(text: str) -> Iterator[list[Any]]:
-    candidates = [text, *(match[1] for match in _FENCE.finditer(text))]
-    start, end = text.find("["), text.rfind("]")
-    if 0 <= start < end:
-        candidates.append(text[start : end + 1])
-    for candidate in candidates:
-        try:
-            value = json.loads(candidate)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, dict):
-            value = next((inner for inner in value.values() if isinstance(inner, list)), None)
-        if isinstance(value, list):
-            yield value
+    for value in json_values(text, "[]"):
+        inside = value.values() if isinstance(value, dict) else [value]
+        found = next((inner for inner in inside if isinstance(inner, list)), None)
+        if found is not None:
+            yield found
 
 
 def _kept(items: Iterable[Any]) -> list[str]:

@@ -9,11 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from pipeline.core.documents.cleaning import clean
-from pipeline.generation.parsing import without_thinking
+from pipeline.generation.parsing import json_values, without_thinking
 
 LETTERS: Final = "ABCD"
 
-_FENCE: Final = re.compile(r"```[\w-]*\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _LABEL: Final = re.compile(r"^\s*[(\[]?[A-Da-d1-4][.):\]]\s+(?=\S)")
 _LETTER: Final = re.compile(r"(?<![^\W_])([A-D])(?![^\W_])")
 _ANSWERS: Final = ("answer", "correct_answer", "right_answer", "correct")
@@ -82,19 +81,10 @@ def parse_right(text: str, letters: Sequence[str]) -> frozenset[str]:
 
 
 def _objects(text: str) -> Iterator[Mapping[str, Any]]:
-    candidates = [text, *(match[1] for match in _FENCE.finditer(text))]
-    start, end = text.find("{"), text.rfind("}")
-    if 0 <= start < end:
-        candidates.append(text[start : end + 1])
-    for candidate in candidates:
-        try:
-            value = json.loads(candidate)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, list) and len(value) == 1:
-            value = value[0]
-        if isinstance(value, dict):
-            yield value
+    for value in json_values(text, "{}"):
+        found = value[0] if isinstance(value, list) and len(value) == 1 else value
+        if isinstance(found, dict):
+            yield found
 
 
 def _line(value: object) -> str | None:
