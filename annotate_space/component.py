@@ -14,7 +14,7 @@ from annotate_space.words import component_props
 def component(
     folder: Path, name: str, scripts: Sequence[str], server_functions: Sequence[Callable[..., Any]]
 ) -> gr.HTML:
-    """The component ``name`` of ``name.html``, ``name.css``, ``words.json`` and its scripts.
+    """The component ``name`` of ``name.html``, ``name.css``, its scripts and words (``*.json``).
 
     Gradio runs one script with ``element``, ``props`` and ``server`` in scope: ``scripts``, in
     order.
@@ -30,5 +30,5 @@ def component(
         server_functions=list(server_functions),
         apply_default_css=False,
         elem_id=name,
-        **component_props(folder / "words.json"),
+        **component_props(folder),
     )

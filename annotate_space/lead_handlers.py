@@ -9,7 +9,7 @@ from annotate_space.service import AnnotateService
 
 def overview(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """How the project stands."""
-    service = _service(opening, caller)
+    service = lead_service(opening, caller)
     return lead.overview(
         lead.Sources(
             project=service.store.name,
@@ -27,7 +27,7 @@ def overview(opening: Opening, payload: Payload, caller: Caller) -> Reply:
 
 def invite(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """Make an invitation; its token is told this once."""
-    service = _service(opening, caller)
+    service = lead_service(opening, caller)
     pseudonyms = service.project.access.pseudonyms
     made = lead.invite(
         service.store, payload, pseudonyms=pseudonyms, made_by=service.door.annotator(caller.user)
@@ -38,7 +38,7 @@ def invite(opening: Opening, payload: Payload, caller: Caller) -> Reply:
 
 def revoke(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """Take an invitation back, at once."""
-    service = _service(opening, caller)
+    service = lead_service(opening, caller)
     gone = lead.revoke(service.store, payload)
     service.reload()
     return gone
@@ -46,7 +46,7 @@ def revoke(opening: Opening, payload: Payload, caller: Caller) -> Reply:
 
 def extend(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """Let an invitation be good for longer, also one that has expired."""
-    service = _service(opening, caller)
+    service = lead_service(opening, caller)
     longer = lead.extend(service.store, payload)
     service.reload()
     return longer
@@ -54,7 +54,7 @@ def extend(opening: Opening, payload: Payload, caller: Caller) -> Reply:
 
 def configure(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """Tell or change the settings that may change while people annotate."""
-    service = _service(opening, caller)
+    service = lead_service(opening, caller)
     told = lead.configure(service.store, payload)
     if "saved" in told:
         service.reload()
@@ -63,7 +63,7 @@ def configure(opening: Opening, payload: Payload, caller: Caller) -> Reply:
 
 def control(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """Keep the right answer to a question that was handed to the lead."""
-    _service(opening, caller)
+    lead_service(opening, caller)
     service, person = enter(opening, payload, caller, "calls")
     question = service.question(person, payload.get("ticket"))
     told = lead.control(
@@ -73,7 +73,12 @@ def control(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     return told
 
 
-def _service(opening: Opening, caller: Caller) -> AnnotateService:
+def lead_service(opening: Opening, caller: Caller) -> AnnotateService:
+    """The service, for a lead.
+
+    Raises:
+        SeedbedError: The caller is none, or the project cannot be used now.
+    """
     service = opening.service()
     service.door.require_lead(caller.user)
     return service

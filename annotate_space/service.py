@@ -22,6 +22,7 @@ from annotate_space.journal import Journal
 from annotate_space.limits import Limits
 from annotate_space.people import AskName, Door, HubUser, Person, secret_of
 from annotate_space.recent import Recent
+from annotate_space.study.process import Study
 from annotate_space.sync import Syncer
 from annotate_space.tickets import Tickets
 from annotate_space.votes import EventIds
@@ -128,7 +129,9 @@ class AnnotateService:
         self._take_in_samples()
         folder = isinstance(self.store, FolderStore)
         self.place = "this folder" if folder else "the Hub"
-        self.journal = Journal(work_folder(self.store, settings) / "journal")
+        journal = work_folder(self.store, settings) / "journal"
+        self.journal = Journal(journal)
+        self.study = Study(settings, journal)
         try:
             inbox = Inbox(self.store, instance=self.journal.instance)
             self._arrived(inbox.read_new())
@@ -308,6 +311,7 @@ class AnnotateService:
             return
         self._closed = True
         self._watcher.stop()
+        self.study.close()
         try:
             self.syncer.stop()
         finally:

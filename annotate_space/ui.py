@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+import inspect
 import logging
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 import gradio as gr
+from fastapi.responses import JSONResponse
 
-from annotate_space import handlers, lead_handlers
+from annotate_space import adjudicating, handlers, insights, lead_handlers, searching
 from annotate_space.api import add_endpoints
 from annotate_space.deck import deck
 from annotate_space.handlers import Caller, Opening, Payload, Reply
@@ -53,6 +56,11 @@ def build_app(opening: Opening) -> gr.Blocks:
             _server_functions(
                 opening,
                 overview=lead_handlers.overview,
+                figures=insights.figures,
+                disputes=adjudicating.disputes,
+                settle=adjudicating.settle,
+                search=searching.search,
+                mark=searching.mark,
                 invite=lead_handlers.invite,
                 revoke=lead_handlers.revoke,
                 extend=lead_handlers.extend,
@@ -86,6 +94,10 @@ def _open_early(opening: Opening) -> None:
         opening.service()
     except SeedbedError as error:
         _log.warning("Not ready yet, tried again when somebody comes: %s", error)
+    # What is there by now stays. Looking through it for garbage would stop everybody for 150 ms,
+    # about once a minute.
+    gc.collect()
+    gc.freeze()
 
 
 def _server_functions(opening: Opening, **named: Handler) -> list[Callable[..., Any]]:
@@ -101,16 +113,21 @@ def _server_function(name: str, handler: Handler, opening: Opening) -> Callable[
         request: gr.Request,
         profile: gr.OAuthProfile | None,
         token: gr.OAuthToken | None,
-    ) -> dict[str, Any]:
+    ) -> JSONResponse:
         try:
             if not isinstance(payload, dict):
                 raise InvalidInput("The message is no object.", "Reload the page.")
             user = _user(profile, token) if on_space else None
-            return handler(opening, payload, Caller(user, address_of(request)))
+            reply = handler(opening, payload, Caller(user, address_of(request)))
         except SeedbedError as error:
-            return handlers.failure(error)
+            reply = handlers.failure(error)
+        # Made here, or each value in it would be looked at before it is written.
+        return JSONResponse(reply)
 
     call.__name__ = name
+    # Gradio looks at both at each call, and evaluating annotations that are text takes long.
+    call.__annotations__ = get_type_hints(call)
+    call.__signature__ = inspect.signature(call)  # type: ignore[attr-defined]
     return call
 
 

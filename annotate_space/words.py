@@ -19,23 +19,24 @@ from pipeline.web.words import LANGUAGES
 
 def translations() -> gr.I18n:
     """What ``launch`` is to be given as ``i18n``: the words of every component in this package."""
-    files = sorted(Path(__file__).parent.glob("*/words.json"))
-    words = {file: json.loads(file.read_text(encoding="utf-8")) for file in files}
+    words: dict[str, dict[str, dict[str, str]]] = {}
+    for file in sorted(Path(__file__).parent.glob("*/*.json")):
+        words.setdefault(_key(file.parent), {}).update(json.loads(file.read_text(encoding="utf-8")))
     return gr.I18n(
         **{
             language: {
-                _key(file): json.dumps({name: said[language] for name, said in words[file].items()})
-                for file in files
+                key: json.dumps({name: said[language] for name, said in phrases.items()})
+                for key, phrases in words.items()
             }
             for language in LANGUAGES
         }
     )
 
 
-def component_props(file: Path) -> dict[str, Any]:
-    """What ``gr.HTML`` is to be given, so that its script finds the words of ``file``."""
-    return {"value": I18nData(_key(file))}
+def component_props(folder: Path) -> dict[str, Any]:
+    """What ``gr.HTML`` is to be given, so that its script finds the words of ``folder``."""
+    return {"value": I18nData(_key(folder))}
 
 
-def _key(file: Path) -> str:
-    return f"seedbed_{file.parent.name}"
+def _key(folder: Path) -> str:
+    return f"seedbed_{folder.name}"

@@ -24,7 +24,20 @@ MAY_IMPORT = {
         "pipeline.curation",
         "pipeline.web",
     },
-    "annotate_space": {"annotate_space", "pipeline.core", "pipeline.web"},
+    "annotate_space": {
+        "annotate_space",
+        "annotate_space.study.process",  # the rest of it is for that process alone
+        "pipeline.core",
+        "pipeline.web",
+    },
+    "annotate_space.study.process": {"pipeline.core"},
+    "annotate_space.study": {
+        "annotate_space",
+        "annotate_space.study",
+        "pipeline.core",
+        "pipeline.curation",
+        "pipeline.web",
+    },
     "pipeline.local": {"pipeline.core"},
     "pipeline.places": {"pipeline.core"},
     "pipeline.deploy": {"pipeline.core"},

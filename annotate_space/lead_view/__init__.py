@@ -12,13 +12,22 @@ from annotate_space.component import component
 
 _HERE: Final = Path(__file__).parent
 
-_SCRIPTS: Final = ("words.js", "figures.js", "invitations.js", "settings.js", "lead.js")
+_SCRIPTS: Final = (
+    "words.js",
+    "figures.js",
+    "insights.js",
+    "disputes.js",
+    "search.js",
+    "invitations.js",
+    "settings.js",
+    "lead.js",
+)
 
 
 def lead_view(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
     """The view, hidden until the card asks for it.
 
-    It is wired to the server functions ``overview``, ``invite``, ``extend``, ``revoke`` and
-    ``configure``.
+    It is wired to the server functions ``overview``, ``figures``, ``disputes``, ``settle``,
+    ``search``, ``mark``, ``invite``, ``extend``, ``revoke`` and ``configure``.
     """
     return component(_HERE, "lead", _SCRIPTS, server_functions)

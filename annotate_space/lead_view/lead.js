@@ -81,7 +81,7 @@ function choose(tab, focus = false) {
   }
   if (focus) tab.focus();
   tab.scrollIntoView({ block: "nearest", inline: "nearest" });
-  if (tab.id === "lead-tab-settings") openSettings();
+  opened[tab.id]?.();
   if (last) drawFigures(last);
 }
 for (const tab of tabs) tab.addEventListener("click", () => choose(tab));

@@ -205,3 +205,4 @@ part("preview-button").addEventListener("click", async () => {
   part("preview-button").setAttribute("aria-expanded", String(open));
   part("preview-button").textContent = say(open ? "preview_close" : "preview");
 });
+opened["lead-tab-settings"] = openSettings;

@@ -13,6 +13,9 @@ for (const place of element.querySelectorAll("[data-say-label]")) place.setAttri
 const part = (name) => element.querySelector(`[data-piece="${name}"]`);
 const show = (name, on) => { part(name).hidden = !on; };
 
+// What a tab does when it is chosen, by its id.
+const opened = {};
+
 const number = (value) => value.toLocaleString(LANGUAGE);
 const share = (given, wanted) => (wanted ? Math.min(1, given / wanted) : 0);
 // Never 100 % before everything is there.

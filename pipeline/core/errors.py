@@ -35,6 +35,9 @@ class SeedbedError(Exception):
         self.problem = problem
         self.next_step = next_step
 
+    def __reduce__(self) -> tuple[type[SeedbedError], tuple[str, str]]:
+        return type(self), (self.problem, self.next_step)  # as pickled for another process
+
 
 class InvalidInput(SeedbedError):
     """What a person or a file gave cannot be used."""

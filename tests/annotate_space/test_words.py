@@ -11,10 +11,10 @@ from annotate_space.words import component_props, translations
 from pipeline.web.words import LANGUAGES
 
 WORDS = Path(annotate_space.__file__).parent / "deck" / "words.json"
-FILES = sorted(Path(annotate_space.__file__).parent.glob("*/words.json"))
+FILES = sorted(Path(annotate_space.__file__).parent.glob("*/*.json"))
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_every_word_is_there_in_every_language_with_the_same_places_to_fill(file: Path) -> None:
     for key, said in json.loads(file.read_text(encoding="utf-8")).items():
         assert tuple(said) == LANGUAGES, key
@@ -24,7 +24,7 @@ def test_every_word_is_there_in_every_language_with_the_same_places_to_fill(file
 
 
 def test_a_component_finds_its_words_among_the_translations() -> None:
-    key = component_props(WORDS)["value"].key
+    key = component_props(WORDS.parent)["value"].key
     spoken = translations().translations_dict
     assert set(spoken) == set(LANGUAGES)
     assert json.loads(spoken["es"][key])["good"] == "Buena"

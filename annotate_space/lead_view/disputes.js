@@ -1,0 +1,3 @@
+// Questions on which people differ, for the lead to settle.
+
+opened["lead-tab-disputes"] = () => {};

@@ -1,0 +1,3 @@
+// How far the votes can be trusted.
+
+opened["lead-tab-insights"] = () => {};
