@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import inspect
 import logging
 import signal
@@ -25,7 +24,7 @@ from annotate_space.words import translations
 from pipeline.core.errors import InvalidInput, SeedbedError
 from pipeline.core.settings import Settings
 from pipeline.web.address import address_of
-from pipeline.web.serve import launch
+from pipeline.web.serve import launch, settle
 from pipeline.web.visitor import sign_in_button
 
 _log = logging.getLogger(__name__)
@@ -94,10 +93,7 @@ def _open_early(opening: Opening) -> None:
         opening.service()
     except SeedbedError as error:
         _log.warning("Not ready yet, tried again when somebody comes: %s", error)
-    # What is there by now stays. Looking through it for garbage would stop everybody for 150 ms,
-    # about once a minute.
-    gc.collect()
-    gc.freeze()
+    settle()
 
 
 def _server_functions(opening: Opening, **named: Handler) -> list[Callable[..., Any]]:

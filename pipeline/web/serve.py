@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import html
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ def launch(
     _, address, _ = page.launch(
         server_name="0.0.0.0" if settings.on_space else "127.0.0.1",  # noqa: S104
         server_port=port,
-        prevent_thread_lock=not wait,
+        prevent_thread_lock=True,
         theme=theme(),
         css_paths=[BASE_CSS, *styles],
         i18n=translations,
@@ -46,7 +47,20 @@ def launch(
         quiet=True,
         max_file_size="20mb",
     )
+    settle()
+    if wait:
+        page.block_thread()
     return address
+
+
+def settle() -> None:
+    """Keep what is in memory now for good, so that it is not searched for garbage again and again.
+
+    A page and the modules behind it are several hundred thousand objects. Each full collection
+    looks through all of them, which stops everybody for 200 ms.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def note(kind: str, text: str) -> str:
