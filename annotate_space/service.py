@@ -350,16 +350,13 @@ class AnnotateService:
             InvalidInput: The ticket is not this person's.
             StoreUnavailable: The document cannot be read now.
         """
-        if not self.project.annotation.show_source:
-            return ""
         question = self._tickets.open(person.annotator, ticket)
         try:
             sample = self._sample(question)
         except KeyError as error:
             raise InvalidInput("This sample is no longer in the project.", "Go on.") from error
-        if sample is None or sample.document is None or sample.span is None:
-            return ""
-        return self._passage(sample.document, sample.span)
+        place = cards.passage_of(question, sample, self.project.annotation)
+        return "" if place is None else self._passage(*place)
 
     def _held(self, person: Person, tickets: Sequence[str]) -> Iterator[str]:
         for ticket in tickets:
