@@ -79,7 +79,7 @@ class Receipt:
     """
 
     received: list[str] = field(default_factory=list)
-    rejected: dict[str, str] = field(default_factory=dict)
+    rejected: dict[str, InvalidInput] = field(default_factory=dict)
     wrote: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -223,7 +223,7 @@ class AnnotateService:
                         question = self._tickets.open(person.annotator, raw.get("ticket"))
                         event = self._event({**raw, "event_id": event_id}, question, person)
                     except InvalidInput as error:
-                        receipt.rejected[event_id[:200]] = str(error)
+                        receipt.rejected[event_id[:200]] = error
                         continue
                     except StoreUnavailable as error:
                         _log.warning("An answer has to be sent again: %s", error)
@@ -233,8 +233,8 @@ class AnnotateService:
                     if event.status != "withdrawn" and (names := self._authors(question)):
                         receipt.wrote[event_id] = names
                 elif event_id not in fresh and not self._is_own(person.annotator, event_id):
-                    receipt.rejected[event_id] = (
-                        "Another answer has this event_id. Send it under a new one."
+                    receipt.rejected[event_id] = InvalidInput(
+                        "Another answer has this event_id.", "Send it under a new one."
                     )
                     continue
                 receipt.received.append(event_id)
@@ -256,11 +256,15 @@ class AnnotateService:
             for event_id, undo_id in undo_ids.items():
                 event = events.get(event_id)
                 if event is None:
-                    receipt.rejected[event_id[:200]] = "There is no such answer of yours."
+                    receipt.rejected[event_id[:200]] = InvalidInput(
+                        "There is no such answer of yours.", "Reload the page."
+                    )
                 elif self.board.knows(undo_id):
                     receipt.received.append(event_id)
                 elif self.board.newest(event.key()) != event.received_at:
-                    receipt.rejected[event_id] = "A later answer of yours has replaced it."
+                    receipt.rejected[event_id] = InvalidInput(
+                        "A later answer of yours has replaced it.", "Reload the page."
+                    )
                 else:
                     gone = event.model_copy(
                         update={

@@ -21,7 +21,7 @@ from annotate_space.handlers import Caller, Opening, Payload, Reply
 from annotate_space.lead_view import lead_view
 from annotate_space.people import HubUser, user_of_profile
 from annotate_space.words import translations
-from pipeline.core.errors import InvalidInput, SeedbedError
+from pipeline.core.errors import SeedbedError
 from pipeline.core.settings import Settings
 from pipeline.web.address import address_of
 from pipeline.web.serve import launch, settle
@@ -110,13 +110,13 @@ def _server_function(name: str, handler: Handler, opening: Opening) -> Callable[
         profile: gr.OAuthProfile | None,
         token: gr.OAuthToken | None,
     ) -> JSONResponse:
+        if not isinstance(payload, dict):
+            payload = {}
         try:
-            if not isinstance(payload, dict):
-                raise InvalidInput("The message is no object.", "Reload the page.")
             user = _user(profile, token) if on_space else None
             reply = handler(opening, payload, Caller(user, address_of(request)))
         except SeedbedError as error:
-            reply = handlers.failure(error)
+            reply = handlers.failure(error, payload)
         # Made here, or each value in it would be looked at before it is written.
         return JSONResponse(reply)
 

@@ -23,7 +23,7 @@ async function ask(name, payload, as = identity) {
   let reply;
   try {
     reply = await Promise.race([
-      server[name]({ ...payload, who: as }),
+      server[name]({ ...payload, who: as, language: LANGUAGE }),
       new Promise((_, reject) => setTimeout(() => reject(new Error("no answer")), 30000)),
     ]);
     if (typeof reply !== "object" || reply === null) throw new Error("no object");
