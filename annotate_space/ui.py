@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 STYLE: Final = Path(__file__).with_name("style.css")
 _SWITCH_SECONDS: Final = 0.0005
+_MOST_BYTES: Final = 32_000_000
+"""In a request: the most events at once, each as long as it may be, are about as much."""
 
 Handler = Callable[[Opening, Payload, Caller], Reply]
 
@@ -78,7 +80,14 @@ def main(settings: Settings) -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    launch(build_app(opening), settings, styles=[STYLE], translations=translations(), wait=False)
+    launch(
+        build_app(opening),
+        settings,
+        styles=[STYLE],
+        translations=translations(),
+        max_body=_MOST_BYTES,
+        wait=False,
+    )
     threading.Thread(target=_open_early, args=(opening,), daemon=True).start()
     stopped.wait()
     try:

@@ -21,6 +21,7 @@ def launch(
     styles: Sequence[Path] = (),
     translations: gr.I18n | None = None,
     port: int | None = None,
+    max_body: int | None = None,
     wait: bool = True,
 ) -> str:
     """Serve ``page`` and return its local address.
@@ -31,6 +32,7 @@ def launch(
         styles: The Space's own style sheets, after the shared one.
         translations: Words for the reader's language.
         port: None takes the first free one from 7860.
+        max_body: Bytes that one request may have; a longer one is refused before it is read.
         wait: Block until interrupted.
     """
     page.queue(default_concurrency_limit=8)
@@ -46,6 +48,7 @@ def launch(
         ssr_mode=False,
         quiet=True,
         max_file_size="20mb",
+        app_kwargs={"max_body_size": max_body},
     )
     settle()
     if wait:
