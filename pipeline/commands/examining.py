@@ -14,7 +14,7 @@ from pipeline.core.errors import ModelUnavailable
 from pipeline.core.projects import load_project, load_seed
 from pipeline.core.schema import Project
 from pipeline.core.store import Store
-from pipeline.terminal import growing, print_json, say, show_exam, show_trial
+from pipeline.terminal import growing, print_json, say, show_run, show_trial
 
 
 def exam(
@@ -101,7 +101,7 @@ def exam(
     if as_json:
         print_json(record.model_dump(mode="json"))
     else:
-        show_exam(store.name, record)
+        show_run(store.name, record)
         if record.samples:
             _say_review(store, saved)
     faults = [failure for failure in record.failures if failure.kind != "no more room"]

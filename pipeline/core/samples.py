@@ -126,17 +126,6 @@ def read_samples(store: Store) -> Iterator[Sample]:
                 yield sample
 
 
-def model_names(store: Store) -> set[str]:
-    """Every model that wrote a completion; reads that column only."""
-    folder = store.checkout(layout.SAMPLES)
-    found: set[str] = set()
-    for path in (folder / layout.SAMPLES).rglob("*.parquet"):
-        column = open_parquet(path).read(columns=["completions.list.element.model"])
-        for completions in column["completions"].to_pylist():
-            found.update(completion["model"] for completion in completions)
-    return found
-
-
 def _no_parquet(path: Path, error: Exception) -> InvalidInput:
     why = " ".join(str(error).split()).rstrip(".")
     return InvalidInput(f"{path} cannot be read as parquet: {why}.", "Remove it or restore it.")

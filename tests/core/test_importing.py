@@ -150,7 +150,7 @@ def test_excel_says_itself_what_divides_columns() -> None:
 def test_a_plain_list_is_one_column_that_a_person_names() -> None:
     brought = read(b'Soil, mostly\nWater\nA 5" spade\nSun, wind, rain and more\nHail\n')
     (columns,) = brought.tables
-    assert not brought.understood
+    assert not brought.found
     assert columns.roles == (None,)
     named = Columns(columns.table, ("topic",), headed=False)
     assert named.found().lists["topics"][:3] == ["Soil, mostly", "Water", 'A 5" spade']
