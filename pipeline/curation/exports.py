@@ -42,7 +42,7 @@ from pipeline.curation.record import (
     enough,
     read_record,
 )
-from pipeline.curation.shards import Shards
+from pipeline.curation.shards import Shards, sizes
 from pipeline.curation.shown import Shown
 from pipeline.curation.splits import Splits
 
@@ -238,7 +238,7 @@ class _Writer:
             form=self._options.form,
             method=self._options.method,
             filters=asked,
-            files={path: _sizes(at) for path, at in files.items()},
+            files={path: sizes(at, pq.read_metadata(at)) for path, at in files.items()},
             removed=dict(sorted(self._removed.items())),
             labels=dict(sorted(self._labels.items())),
             sources=dict(sorted(self._sources.items())),
@@ -332,9 +332,3 @@ class _Seen:
             self._old = np.union1d(self._old, np.fromiter(self._recent, np.int64))
             self._recent.clear()
         return True
-
-
-def _sizes(path: Path) -> tuple[int, int, int]:
-    footer = pq.read_metadata(path)
-    groups = (footer.row_group(index) for index in range(footer.num_row_groups))
-    return footer.num_rows, sum(one.total_byte_size for one in groups), path.stat().st_size
