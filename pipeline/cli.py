@@ -72,6 +72,7 @@ from pipeline.terminal import (
     show_invitations,
     show_run,
     show_status,
+    show_task,
     show_trial,
 )
 
@@ -390,7 +391,7 @@ def export(
     """
     from pipeline.curation import exports  # noqa: PLC0415 - slow import
     from pipeline.curation.filters import Filters  # noqa: PLC0415 - slow import
-    from pipeline.curation.lighteval import write_task  # noqa: PLC0415 - slow import
+    from pipeline.curation.lighteval import write_task, write_task_beside  # noqa: PLC0415
 
     settings = _settings(project)
     store = open_store(settings)
@@ -415,14 +416,17 @@ def export(
         made = exports.export(store, _formats(formats), options, folder)
         if to is None:
             exports.into_project(store, made)
-            if made.rows().get("exam"):
-                write_task(store)
         else:
             move_exports(made.files, to, made.record.made)
+    task = None
+    if made.rows().get("exam"):
+        task = write_task(store) if to is None else write_task_beside(store, to)
     if as_json:
         print_json(made.as_json())
-    else:
-        show_export(store.name, made, to)
+        return
+    show_export(store.name, made, to)
+    if task is not None:
+        show_task(task)
 
 
 @app.command()
@@ -903,13 +907,8 @@ def _write_task(store: Store, *, as_json: bool) -> None:
     made = write_task(store)
     if as_json:
         print_json(asdict(made))
-        return
-    say(
-        f"Wrote {made.path} for {made.rows} questions, version {made.version}.",
-        f'Run it with: lighteval accelerate "model_name=MODEL" "{made.tasks[0]}|0" '
-        f"--custom-tasks {made.path}",
-        f"Others: {', '.join(made.tasks[1:])}",
-    )
+    else:
+        show_task(made)
 
 
 def _round(store: Store, number: int | None, dry_run: bool) -> Round | None:
