@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from huggingface_hub import constants
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pipeline.curation.coverage import Status
     from pipeline.curation.exports import Exports
     from pipeline.curation.history import History, RunFacts
+    from pipeline.curation.lighteval import Written
     from pipeline.generation.estimate import Estimate, Range
     from pipeline.generation.exams.run import Trial
     from pipeline.generation.running import Progress
@@ -189,6 +191,17 @@ def show_export(name: str, exports: Exports, to: Path | None) -> None:
             "Nothing can be trained on yet: there is no clear judgement.",
             f"Open the Annotate Space with: python -m pipeline serve {name}",
         )
+
+
+def show_task(made: Written) -> None:
+    """What LightEval can run now."""
+    tasks = [name for name in made.tasks if name != made.best]
+    say(
+        f"Wrote {made.path} for {made.rows} questions, version {made.version}.",
+        f'Run it with: lighteval accelerate "model_name=MODEL" "{made.best}|0" '
+        f"--custom-tasks {quote(made.path)}",
+        f"Others: {', '.join(tasks)}",
+    )
 
 
 def _say_how_to_train(exports: Exports) -> None:

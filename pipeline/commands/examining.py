@@ -14,7 +14,7 @@ from pipeline.core.errors import ModelUnavailable
 from pipeline.core.projects import load_project, load_seed
 from pipeline.core.schema import Project
 from pipeline.core.store import Store
-from pipeline.terminal import growing, print_json, say, show_run, show_trial
+from pipeline.terminal import growing, print_json, say, show_run, show_task, show_trial
 
 
 def exam(
@@ -118,13 +118,8 @@ def _write_task(store: Store, *, as_json: bool) -> None:
     made = write_task(store)
     if as_json:
         print_json(asdict(made))
-        return
-    say(
-        f"Wrote {made.path} for {made.rows} questions, version {made.version}.",
-        f'Run it with: lighteval accelerate "model_name=MODEL" "{made.tasks[0]}|0" '
-        f"--custom-tasks {made.path}",
-        f"Others: {', '.join(made.tasks[1:])}",
-    )
+    else:
+        show_task(made)
 
 
 def _say_review(store: Store, project: Project) -> None:

@@ -15,7 +15,7 @@ from pipeline.core.errors import InvalidInput
 from pipeline.core.layout import ExportFormat, Form
 from pipeline.core.schema import Method
 from pipeline.places import export_place, move_exports
-from pipeline.terminal import print_json, show_export
+from pipeline.terminal import print_json, show_export, show_task
 
 
 def export(
@@ -71,7 +71,7 @@ def export(
     """
     from pipeline.curation import exports  # noqa: PLC0415 - slow import
     from pipeline.curation.filters import Filters  # noqa: PLC0415 - slow import
-    from pipeline.curation.lighteval import write_task  # noqa: PLC0415 - slow import
+    from pipeline.curation.lighteval import write_task, write_task_beside  # noqa: PLC0415
 
     at = opened(project)
     store = at.store
@@ -95,14 +95,17 @@ def export(
         made = exports.export(store, _formats(formats), options, folder)
         if to is None:
             exports.into_project(store, made)
-            if made.rows().get("exam"):
-                write_task(store)
         else:
             move_exports(made.files, to, made.record.made)
+    task = None
+    if made.rows().get("exam"):
+        task = write_task(store) if to is None else write_task_beside(store, to)
     if as_json:
         print_json(made.as_json())
-    else:
-        show_export(store.name, made, to)
+        return
+    show_export(store.name, made, to)
+    if task is not None:
+        show_task(task)
 
 
 def _formats(text: str) -> list[ExportFormat]:
