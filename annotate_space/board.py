@@ -103,8 +103,13 @@ class Board:
             self._chooser.control(self._configured[2] if self._configured else ())
 
     def record(self, event: FeedbackEvent) -> bool:
-        """Fold an event, in any order and any number of times; False if its id is known."""
+        """Fold an event, in any order and any number of times; False if its id is known.
+
+        A verdict is no vote: of it only the id is noted.
+        """
         with self._guard:
+            if event.verdict:
+                return self._answers.known.add(event.event_id)
             self._answers.votes.welcome(self._visitors.pop(event.annotator, None))
             found = self._answers.record(event)
             if found is not None:

@@ -25,6 +25,7 @@ from annotate_space.recent import Recent
 from annotate_space.study.process import Study
 from annotate_space.sync import Syncer
 from annotate_space.tickets import Tickets
+from annotate_space.verdicts import Verdicts
 from annotate_space.votes import EventIds
 from annotate_space.watch import Inbox, Watcher
 from pipeline.core import controls, invitations, layout
@@ -107,6 +108,7 @@ class AnnotateService:
         self.catalog = Catalog(self.store)
         self.board = Board(self.catalog)
         self.recent = Recent()
+        self.verdicts = Verdicts()
         self._bad_lines: list[BadLine] = []
         self._own = EventIds()
         self._troubles: dict[str, str] = {}
@@ -204,8 +206,12 @@ class AnnotateService:
                 looked = True
         return made
 
-    def submit(self, person: Person, sent: Sequence[Mapping[str, Any]]) -> Receipt:
+    def submit(
+        self, person: Person, sent: Sequence[Mapping[str, Any]], *, verdict: bool = False
+    ) -> Receipt:
         """Keep events durably, each once, in the order given.
+
+        As a ``verdict``, which only a lead may give, each settles its question.
 
         Raises:
             InvalidInput: More than ``MAX_EVENTS``.
@@ -228,6 +234,8 @@ class AnnotateService:
                     except StoreUnavailable as error:
                         _log.warning("An answer has to be sent again: %s", error)
                         continue
+                    if verdict:
+                        event = event.model_copy(update={"verdict": True})
                     fresh[event_id] = event = self._after(event, latest)
                     latest[event.key()] = event.received_at
                     if event.status != "withdrawn" and (names := self._authors(question)):
@@ -261,7 +269,7 @@ class AnnotateService:
                     )
                 elif self.board.knows(undo_id):
                     receipt.received.append(event_id)
-                elif self.board.newest(event.key()) != event.received_at:
+                elif self._newest(event.key()) != event.received_at:
                     receipt.rejected[event_id] = InvalidInput(
                         "A later answer of yours has replaced it.", "Reload the page."
                     )
@@ -278,6 +286,38 @@ class AnnotateService:
                     receipt.received.append(event_id)
             self._keep(fresh)
         return receipt
+
+    def reopen(self, lead: Person, question: Question, whose: str, event_id: str) -> None:
+        """Take back a lead's verdict, which another lead may do as well; the reason names them.
+
+        Raises:
+            InvalidInput: ``whose`` has none on this question.
+            StoreUnavailable: The disk refused; it can be sent again.
+        """
+        with self._claimed({event_id}):
+            if self.board.knows(event_id):
+                return
+            by_other = whose != lead.annotator
+            event = to_event(
+                {
+                    "event_id": event_id,
+                    "status": "withdrawn",
+                    "reason": f"reopened by {lead.annotator}"[:200] if by_other else None,
+                },
+                question,
+                annotator=whose,
+                received_at=self._next_moment(),
+                exam_options=[],
+            ).model_copy(update={"verdict": True})
+            if not self.verdicts.stands(event.key()):
+                raise InvalidInput(
+                    "This decision was taken back already.", "The list shows what stands now."
+                )
+            self._keep([self._after(event, {})])
+
+    def ticket(self, person: Person, question: Question) -> str:
+        """What lets ``person`` answer ``question``; see ``Tickets.issue``."""
+        return self._tickets.issue(person.annotator, question)
 
     def saved(self, person: Person, event_ids: Iterable[str]) -> dict[str, str]:
         """Answers of ``person`` that are in the dataset, and since when at the latest."""
@@ -478,7 +518,10 @@ class AnnotateService:
         if self.board.record(event):
             with self._guard:
                 self._own.add(f"{event.annotator}\n{event.event_id}")
-            self.recent.note(event)
+            if not event.verdict:
+                self.recent.note(event)
+        if event.verdict:
+            self.verdicts.record(event)
 
     def _is_own(self, annotator: str, event_id: str) -> bool:
         return f"{annotator}\n{event_id}" in self._own
@@ -529,7 +572,7 @@ class AnnotateService:
 
     def _after(self, event: FeedbackEvent, latest: Mapping[Key, str]) -> FeedbackEvent:
         """Place ``event`` after what it replaces, should another server's clock be ahead."""
-        newest = max(self.board.newest(event.key()) or "", latest.get(event.key(), ""))
+        newest = max(self._newest(event.key()) or "", latest.get(event.key(), ""))
         if newest < event.received_at:
             return event
         try:
@@ -537,6 +580,9 @@ class AnnotateService:
             return event.model_copy(update={"received_at": timestamp(moment)})
         except OverflowError:
             return event  # nothing comes after the end of time
+
+    def _newest(self, key: Key) -> str | None:
+        return self.verdicts.newest(key) if key.verdict else self.board.newest(key)
 
     def _next_moment(self) -> str:
         """A time later than any given before: the order of events is the order of arrival."""

@@ -60,6 +60,8 @@ def build_app(opening: Opening) -> gr.Blocks:
                 figures=insights.figures,
                 disputes=adjudicating.disputes,
                 settle=adjudicating.settle,
+                settled=adjudicating.settled,
+                reopen=adjudicating.reopen,
                 search=searching.search,
                 mark=searching.mark,
                 invite=lead_handlers.invite,

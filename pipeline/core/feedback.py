@@ -1,7 +1,8 @@
 """Feedback: one event for each thing an annotator did, and the rule that folds events into state.
 
 Events are only ever added. A later event of the same annotator on the same sample, task and
-completion replaces the earlier one; ``withdrawn`` takes it back. A file written by another tool to
+completion replaces the earlier one; ``withdrawn`` takes it back. Repeats and leads' verdicts are
+apart from votes and replace only their own kind. A file written by another tool to
 this contract is as good as one of ours.
 """
 
@@ -127,7 +128,14 @@ class FeedbackEvent(BaseModel):
         subject = self.completion_id
         if self.left_id and self.right_id:
             subject = "|".join(sorted((self.left_id, self.right_id)))
-        return Key(self.annotator, self.sample_id, self.task, subject, bool(self.repeat))
+        return Key(
+            self.annotator,
+            self.sample_id,
+            self.task,
+            subject,
+            bool(self.repeat),
+            bool(self.verdict),
+        )
 
     def to_line(self) -> str:
         """The event as one line of JSON, all fields present."""
@@ -146,13 +154,18 @@ _ANSWER: Final[dict[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
-    """What one judgement is about; a repeated question is apart from its first asking."""
+    """What one judgement is about.
+
+    A repeated question is apart from its first asking, and what a lead decides with everybody's
+    votes in view from what they voted before.
+    """
 
     annotator: str
     sample_id: str
     task: str
     subject: str | None
     repeat: bool = False
+    verdict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def count_cells(store: Store) -> Counts:
     """
     project = load_project(store)
     judgements = Judgements.read(store)
-    consensus = settle(judgements, Rules.of(project.curation), frozenset(project.access.leads))
+    consensus = settle(judgements, Rules.of(project.curation))
     judged = frozenset(judgements.samples.to_pylist())
     seen: set[str] = set()
     names: dict[str, Cell] = {}

@@ -57,7 +57,6 @@ class Options:
     Attributes:
         method: How votes are counted; see ``Rules``.
         test_share: Share of the instruction groups that is in test.
-        leads: Whose verdicts settle a question.
         named: Whether the record may tell annotators' names.
     """
 
@@ -65,7 +64,6 @@ class Options:
     filters: Filters = field(default_factory=Filters)
     method: Method = "majority"
     test_share: float = 0.1
-    leads: frozenset[str] = frozenset()
     named: bool = False
 
     @classmethod
@@ -76,7 +74,6 @@ class Options:
             filters=Filters(chosen.min_votes, chosen.min_agreement),
             method=chosen.method,
             test_share=chosen.test_share,
-            leads=frozenset(project.access.leads),
             named=not project.access.pseudonyms,
         )
 
@@ -132,7 +129,7 @@ def export(
     people = People()
     if writers:
         rules = Rules(method=options.method)
-        consensus = settle(judgements, rules, options.leads)
+        consensus = settle(judgements, rules)
         splits = Splits.read(store, options.test_share)
         said = _Said()
         examples = {

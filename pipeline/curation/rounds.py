@@ -124,8 +124,8 @@ def make_round(store: Store, number: int) -> Round:
     """
     _check(number)
     project = load_project(store)
-    rules, leads = Rules.of(project.curation), frozenset(project.access.leads)
-    found = _find(read_samples(store), settle(Judgements.read(store), rules, leads))
+    consensus = settle(Judgements.read(store), Rules.of(project.curation))
+    found = _find(read_samples(store), consensus)
     if not (found.edits or found.good or found.bad):
         raise InvalidInput(
             f"Round {number} has nothing to build on: no completion of {store.name} has been "
