@@ -37,8 +37,6 @@ _FORKS.set_forkserver_preload(
 _READ_LATE: Final = re.compile(
     "SEEDBED_.*|HF_.*|SYSTEM|TQDM_.*|(http|https|no)_proxy", re.IGNORECASE
 )
-    "SEEDBED_.*|HF_.*|SYSTEM|TQDM_.*|(http|https|no)_proxy", re.IGNORECASE
-)
 
 
 def possible(env: Mapping[str, str]) -> bool:
