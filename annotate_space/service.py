@@ -321,6 +321,10 @@ class AnnotateService:
         """What ``ticket`` was issued for; see ``Tickets.open``."""
         return self._tickets.open(person.annotator, ticket)
 
+    def ticket(self, person: Person, question: Question) -> str:
+        """Lets ``person`` answer ``question``; for one that they are asked in another way."""
+        return self._tickets.issue(person.annotator, question)
+
     def reload(self) -> None:
         """Put in force what was changed in the project's settings, as far as it can be used.
 
