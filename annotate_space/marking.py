@@ -48,20 +48,23 @@ def mark(
 
     Returns:
         ``marked``: how many have it by this marking; ``same``, ``flagged``, ``gone``: how many were
-        left alone, and why.
+        left alone, and why; ``left``: those completions that it is not true of now.
     """
     events = []
     told = {"marked": 0, "same": 0, "flagged": 0, "gone": 0}
+    left = []
     for answer in dict.fromkeys(answers):
         if _done(service, person, answer, name):
             told["marked"] += 1
             continue
         if not _exists(service, answer):
             told["gone"] += 1
+            left.append(answer.completion_id)
             continue
         stands = service.board.answer(answer.key(person))
         if stands.standing == Standing.FLAGGED:
             told["flagged"] += 1
+            left.append(answer.completion_id)
             continue
         before = bool(stands.value) if stands.standing == Standing.SUBMITTED else None
         if before == label:
@@ -71,8 +74,7 @@ def mark(
         events.append(_event(service, person, answer, label, event_id))
     receipt = service.submit(person, events)
     told["marked"] += len(receipt.received)
-    told["gone"] += len(receipt.rejected)
-    return dict(told)
+    return {**told, "left": left}
 
 
 def unmark(
@@ -81,7 +83,8 @@ def unmark(
     """Take the marking ``name`` of ``answers`` back: what they had said before counts again.
 
     Returns:
-        ``undone``: how many; ``later``: how many were answered once more since, and stay.
+        ``before``: by completion what counts again, None is nothing; ``later``: how many were
+        answered once more since, and stay.
     """
     given = dict(_given(service, person, answers, name))
     receipt = service.withdraw(person, list(given))
@@ -92,7 +95,8 @@ def unmark(
         if before is not None
     ]
     service.submit(person, again)
-    return {"undone": len(receipt.received), "later": len(receipt.rejected)}
+    before = {given[one][0].completion_id: given[one][1] for one in receipt.received}
+    return {"before": before, "later": len(receipt.rejected)}
 
 
 def _given(

@@ -71,24 +71,31 @@ class Meaning:
         self._name = ""
         self._model: StaticModel | None = None
         self._tried = 0.0
-        self.trouble = ""
+        self._failed = False
+
+    def failed(self, name: str) -> bool:
+        """Whether the model ``name`` could not be loaded when that was tried last."""
+        return self._failed and self._name == name
+
+    def due(self, name: str) -> bool:
+        """Whether the model ``name`` is to be loaded now."""
+        waited = self._clock() - self._tried >= _LOAD_AGAIN
+        return not self.ready(name) and (waited or not self.failed(name))
 
     def ready(self, name: str) -> bool:
         """Whether the model ``name`` is loaded."""
         return self._model is not None and self._name == name
 
     def load(self, name: str) -> bool:
-        """Load it unless it is; False if that fails, and ``trouble`` tells why."""
-        if self.ready(name):
-            return True
-        if self.trouble and self._name == name and self._clock() - self._tried < _LOAD_AGAIN:
-            return False
-        self._name, self._model, self._tried, self.trouble = name, None, self._clock(), ""
-        try:
-            self._model = embeddings.load(name)
-        except InvalidInput as error:
-            self.trouble = str(error)
-        return self._model is not None
+        """Load it unless it is; False if that fails."""
+        if self.due(name):
+            self._name, self._model, self._tried = name, None, self._clock()
+            try:
+                self._model, self._failed = embeddings.load(name), False
+            except InvalidInput as error:
+                _log.warning("Nothing can be searched by its meaning: %s", error)
+                self._failed = True
+        return self.ready(name)
 
     @property
     def form(self) -> str:
@@ -124,7 +131,8 @@ class Indexing:
     ) -> None:
         self.index = Index(folder / "search.sqlite")
         self.meaning = Meaning(clock=clock)
-        self.checkout = Path()
+        self._checkout: Path | None = None
+        """Where the shards are; None until they were fetched."""
         self.rounds: dict[str, int] = {}
         """Of the runs whose records were read."""
         self._store = store
@@ -143,8 +151,8 @@ class Indexing:
             model: The embedding model by whose meanings is searched as well.
         """
         with self._guard:
-            wants = model is not None and not self.meaning.ready(model)
-            due = self._clock() >= self._next or (wants and not self.meaning.trouble)
+            wants = model is not None and self.meaning.due(model)
+            due = self._clock() >= self._next or wants
             if not due or (self._worker is not None and self._worker.is_alive()):
                 return self._progress
             patience = _FIRST_PATIENCE if self._worker is None else _PATIENCE
@@ -155,6 +163,10 @@ class Indexing:
             worker.start()
         worker.join(patience)
         return self._progress
+
+    def shards(self) -> Path | None:
+        """The folder with the shards that the index tells of; None if it cannot be used yet."""
+        return self._checkout if self.index.usable() else None
 
     def look_again(self) -> None:
         """Have the shards fetched again: some are not where they were."""
@@ -192,11 +204,11 @@ class Indexing:
             self._read_shards()
             self._read_rounds()
             self._taken = there - set(self._refused)
-        if model is not None and self.meaning.load(model):
-            self._read_meanings()
+        if model is not None and self._checkout is not None and self.meaning.load(model):
+            self._read_meanings(self._checkout)
 
     def _read_shards(self) -> None:
-        self.checkout = folder = self._store.checkout(layout.SAMPLES)
+        folder = self._store.checkout(layout.SAMPLES)
         paths = {
             path.relative_to(folder).as_posix(): path
             for path in sorted((folder / layout.SAMPLES).rglob("*.parquet"))
@@ -219,6 +231,7 @@ class Indexing:
                 files.append((shard, path))
             writer.commit()
             self._tell(of=rows, done=self._count())
+            self._checkout = folder
             for shard, path in files:
                 self._read(writer, shard, path)
 
@@ -264,7 +277,7 @@ class Indexing:
             if isinstance(record, RunRecord):
                 self.rounds[record.run_id] = record.round or 1
 
-    def _read_meanings(self) -> None:
+    def _read_meanings(self, folder: Path) -> None:
         vectors = self.vectors()
         with self.index.reading() as reader:
             of = f"{reader.told('born')}:{self.meaning.form}"
@@ -281,7 +294,7 @@ class Indexing:
             texts: dict[tuple[str, int], list[str]] = {}
             for place in places:
                 if (place.shard, place.group) not in texts:
-                    file = self.checkout / place.shard
+                    file = folder / place.shard
                     texts[place.shard, place.group] = _questions(file, place.group)
             rows = [_at(texts[place.shard, place.group], place.row) for place in places]
             vectors.add(self.meaning.vectors(rows))

@@ -21,6 +21,8 @@ _MOST_HITS: Final = 500
 _WORD: Final = re.compile(r"[^\W_]+")
 _PART: Final = re.compile(r'(-?)(?:"([^"]*)"?|([^\s"]+))')
 _QUOTES: Final = str.maketrans(dict.fromkeys("“”„‟«»", '"'))
+_WITHIN: Final = re.compile(r"</?(?:a|code|del|em|s|strong)\b[^>]*>")
+"""Markup within a word or between words; all other stands between lines."""
 _TAG: Final = re.compile(r"<[^>]*>")
 _SPACE: Final = re.compile(r"\s+")
 
@@ -122,7 +124,8 @@ def folded(word: str) -> str:
 
 def plain(markdown: str) -> str:
     """A text in one line without its markup."""
-    return _SPACE.sub(" ", html.unescape(_TAG.sub(" ", rendered(markdown)))).strip()
+    text = _TAG.sub(" ", _WITHIN.sub("", rendered(markdown)))
+    return _SPACE.sub(" ", html.unescape(text)).strip()
 
 
 def _composed(text: str) -> str:

@@ -9,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -115,7 +117,8 @@ class Searcher:
         reading = self._material.reading()
         model = reading.project.generation.quality.embedding_model
         progress = self._indexing.look(model if wanted.meaning else None)
-        if not self._indexing.index.usable():
+        folder = self._indexing.shards()
+        if folder is None:
             return _nothing(progress.trouble) | {"meaning": self._meaning(model)}
         with self._indexing.index.reading() as reader:
             rows = self._all(reader)
@@ -125,13 +128,16 @@ class Searcher:
             shown = numbers[(page - 1) * ON_A_PAGE : page * ON_A_PAGE]
             places = reader.places(shown.tolist())
         query = Query() if wanted.meaning else Query.of(wanted.text)
-        made = [self._result(place, rows, reading, query, wanted.annotator) for place in places]
+        texts = [self._sample(folder, place) for place in places]
+        made = [
+            self._result(one, reading, query, wanted.annotator) for one in texts if one is not None
+        ]
         done = progress.meant if wanted.meaning and self._ready(model) else progress.done
         return {
             "count": len(numbers),
             "page": page,
             "pages": pages,
-            "results": [one for one in made if one],
+            "results": made,
             "working": progress.working,
             "indexed": done,
             "of": max(done, progress.of),
@@ -143,9 +149,12 @@ class Searcher:
     def whole(self, sample_id: str, query: Query) -> dict[str, Any]:
         """A sample with its texts as safe HTML, and everybody's judgements of it."""
         reading = self._material.reading()
-        with self._indexing.index.reading() as reader:
-            place = reader.place(sample_id)
-        found = self._sample(place) if place else None
+        self._indexing.look(None)
+        found = None
+        if folder := self._indexing.shards():
+            with self._indexing.index.reading() as reader:
+                place = reader.place(sample_id)
+            found = self._sample(folder, place) if place else None
         if found is None:
             raise InvalidInput("This sample cannot be read now.", "Search again in a moment.")
         texts = [question_of(found), *answers_of(found)]
@@ -163,11 +172,16 @@ class Searcher:
     def _ready(self, model: str | None) -> bool:
         return model is not None and self._indexing.meaning.ready(model)
 
-    def _meaning(self, model: str | None) -> dict[str, Any]:
+    def _meaning(self, model: str | None) -> dict[str, str]:
         """Whether it can be searched by meaning, and if not, why."""
-        trouble = self._indexing.meaning.trouble
-        state = "unset" if model is None else "trouble" if trouble else "ready"
-        return {"state": state, "trouble": trouble if model else ""}
+        if model is None:
+            return {"state": "unset", "name": ""}
+        if find_spec("model2vec") is None:
+            return {"state": "missing", "name": model}
+        return {
+            "state": "failed" if self._indexing.meaning.failed(model) else "ready",
+            "name": model,
+        }
 
     def _all(self, reader: Reader) -> Rows:
         with self._guard:
@@ -276,12 +290,9 @@ class Searcher:
         }  # fmt: skip
 
     def _result(
-        self, place: Place, rows: Rows, reading: Reading, query: Query, annotator: str
-    ) -> dict[str, Any] | None:
-        """What the list shows of a sample; None if its texts cannot be read now."""
-        found = self._sample(place)
-        if found is None:
-            return None
+        self, found: Sample, reading: Reading, query: Query, annotator: str
+    ) -> dict[str, Any]:
+        """What the list shows of a sample."""
         verdict = reading.consensus.of(found.sample_id)
         said = {one.completion_id: one for one in verdict.completions}
         mine = _thumbs_of(reading, found.sample_id, annotator)
@@ -313,13 +324,13 @@ class Searcher:
             "flags": verdict.flags,
         }
 
-    def _sample(self, place: Place) -> Sample | None:
+    def _sample(self, folder: Path, place: Place) -> Sample | None:
         key = (place.shard, place.group)
         with self._guard:
             rows = self._groups.get(key)
         try:
             if rows is None:
-                rows = read_group(self._indexing.checkout / place.shard, place.group)
+                rows = read_group(folder / place.shard, place.group)
                 with self._guard:
                     self._groups[key] = rows
                     while len(self._groups) > _GROUPS_KEPT:
