@@ -2,7 +2,6 @@
 
 const FIND_PAUSE = 350; // milliseconds after the last key
 const FIND_AGAIN = 2000;
-const FIND_COUNTED = 6000; // until the figures know of a vote
 const MOST_MARKED = 200;
 const MOST_NEAR = 200;
 const FIND_CHOICES = ["topic", "perspective", "model", "rating", "round"];
@@ -57,9 +56,9 @@ async function searchNow() {
   }
 }
 
-function searchLater(wait = FIND_AGAIN) {
+function searchLater() {
   clearTimeout(find.timer);
-  find.timer = setTimeout(() => (findOpen() ? searchNow() : searchLater()), wait);
+  find.timer = setTimeout(() => (findOpen() ? searchNow() : searchLater()), FIND_AGAIN);
 }
 
 // Something else is searched for: what was selected is not on the screen any more.
@@ -176,7 +175,8 @@ function foundAbout(one) {
   const told = [one.topic, one.perspective, rounds, day(one.made_at)].filter(Boolean).join(" · ");
   const chips = [];
   const chip = (text, kind = "") => chips.push(make("span", { className: `chip ${kind}`, textContent: text }));
-  if (!one.judged && !one.exam) chip(say("find_chip_unjudged"));
+  const byMe = one.answers.some((answer) => typeof find.own.get(answer.completion_id) === "boolean");
+  if (!one.judged && !one.exam && !byMe) chip(say("find_chip_unjudged"));
   if (one.exam) chip(say(`find_exam_${one.exam}`), one.exam === "disputed" ? "amber" : "");
   else if (one.disputed) chip(say("find_chip_disputed"), "amber");
   if (one.flags) chip(say("find_chip_flags", { n: number(one.flags) }), "amber");
@@ -254,7 +254,8 @@ async function toggleWhole(sample) {
 
 function foundVotes(whole) {
   const votes = whole.votes.map((vote) => make("li", {},
-    make("p", {}, make("b", { textContent: voteSaid(vote) }), vote.comment || vote.reason ? ` – ${[vote.reason, vote.comment].filter(Boolean).join(": ")}` : ""),
+    make("p", {}, make("b", { textContent: voteSaid(vote) })),
+    ...(vote.comment || vote.reason ? [make("p", { className: "comment", textContent: [vote.reason, vote.comment].filter(Boolean).join(": ") })] : []),
     ...(vote.text && vote.status === "submitted" ? [make("p", { className: "written", textContent: voteText(vote) })] : []),
     make("p", { className: "hint" }, ...who(vote.annotator), ` · ${moment(vote.at)}`, ...["repeat", "verdict"].filter((name) => vote[name]).map((name) => ` · ${say(`find_vote_${name}`)}`))));
   const more = whole.more_votes ? [make("p", { className: "hint", textContent: say("find_more_votes", { n: number(whole.more_votes) }) })] : [];
@@ -343,17 +344,16 @@ for (const [name, label] of [["mark-good", true], ["mark-bad", false]]) {
       find.chosen.clear();
       find.whole.clear();
       drawFound();
-      searchLater(FIND_COUNTED);
       drawMarks([
         say(label ? "find_marked_good" : "find_marked_bad", { n: number(reply.marked) }),
         ...[["same", "find_same"], ["flagged", "find_flagged_kept"], ["gone", "find_gone"]].filter(([kind]) => reply[kind]).map(([kind, word]) => say(word, { n: number(reply[kind]) })),
       ].join(" "));
-      if (find.mark) part("mark-undo").focus();
     } catch (error) {
       drawMarks(error.message);
     } finally {
       marksBusy(false);
     }
+    if (find.mark && !find.chosen.size) part("mark-undo").focus();
   });
 }
 
@@ -364,7 +364,6 @@ part("mark-undo").addEventListener("click", async () => {
     for (const [completion, before] of Object.entries(reply.before)) find.own.set(completion, before);
     find.mark = null;
     drawFound();
-    searchLater(FIND_COUNTED);
     drawMarks([say("find_undone", { n: number(Object.keys(reply.before).length) }), reply.later ? say("find_later", { n: number(reply.later) }) : ""].filter(Boolean).join(" "));
     part("find-all").focus();
   } catch (error) {
