@@ -75,7 +75,7 @@ def settle(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     service.limits.spend(lead.annotator, "events", 1, None)
     receipt = service.submit(lead, [event], verdict=True)
     for why in receipt.rejected.values():
-        raise InvalidInput(why, "")
+        raise why
     if not receipt.received:
         raise StoreUnavailable("The sample cannot be read now.", "Try again in a moment.")
     return {"settled": len(service.verdicts.standing())}

@@ -110,6 +110,12 @@ class Answers:
         row = None if person is None or found is None else person.rows.get(found)
         return None if row is None else to_moment(self.votes.moment(row))
 
+    def answer(self, key: Key) -> Answer:
+        """What stands for a key."""
+        person, found = self.votes.known(key.annotator), self.resolve(key)
+        row = None if person is None or found is None else person.rows.get(found)
+        return NOTHING if row is None else self.votes.answer(row)
+
     def stands(self, person: Person, found: int) -> bool:
         """Whether a person answered, flagged or skipped a question and did not take it back."""
         row = person.rows.get(found)

@@ -53,6 +53,8 @@ class Material:
 
     def __init__(self, store: Store, journal: Path) -> None:
         self.store = store
+        self.folder = journal.parent
+        """Where working files may be kept."""
         self._journal = journal
         self._guard = threading.Lock()
         self._reading: Reading | None = None
