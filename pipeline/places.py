@@ -31,26 +31,41 @@ def export_place(work: Path, to: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def move_exports(files: Mapping[str, Path], to: Path, names: Iterable[str]) -> None:
-    """Put files into ``to``, in the place of earlier exports of these names.
+@contextmanager
+def alone_in(to: Path) -> Iterator[None]:
+    """Keep other exports out of ``to``: of two at once, one comes after the other.
 
-    Of two at the same moment one comes after the other, and nothing of the first stays.
+    Raises:
+        StoreUnavailable: Another one does not end.
+        InvalidInput: The folder cannot be written.
     """
+    lock = FileLock(to / ".export.lock", timeout=_LOCK_SECONDS)
     try:
-        with FileLock(to / ".export.lock", timeout=_LOCK_SECONDS):
-            new = {to / Path(path).relative_to(layout.DATA): made for path, made in files.items()}
-            for target, made in new.items():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                made.replace(target)
-            for name in names:
-                for path in (to / name).glob("*.parquet"):
-                    if path not in new and _PART.fullmatch(path.name):
-                        path.unlink()
+        lock.acquire()
     except Timeout as error:
         raise StoreUnavailable(
             f"Another export has been writing to {to} for {_LOCK_SECONDS} seconds.",
             "Wait for it or stop it, then try again.",
         ) from error
+    except OSError as error:
+        raise _refused(to, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def move_exports(files: Mapping[str, Path], to: Path, names: Iterable[str]) -> None:
+    """Put files into ``to``, in the place of earlier exports of these names."""
+    try:
+        new = {to / Path(path).relative_to(layout.DATA): made for path, made in files.items()}
+        for target, made in new.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.replace(target)
+        for name in names:
+            for path in (to / name).glob("*.parquet"):
+                if path not in new and _PART.fullmatch(path.name):
+                    path.unlink()
     except OSError as error:
         raise _refused(to, error) from error
 

@@ -14,7 +14,7 @@ from pipeline.core import layout
 from pipeline.core.errors import InvalidInput
 from pipeline.core.layout import ExportFormat, Form
 from pipeline.core.schema import Method
-from pipeline.places import export_place, move_exports
+from pipeline.places import alone_in, export_place, move_exports
 from pipeline.terminal import print_json, show_export, show_task
 
 
@@ -93,13 +93,14 @@ def export(
     )
     with export_place(at.work, to) as folder:
         made = exports.export(store, _formats(formats), options, folder)
+        exam = bool(made.rows().get("exam"))
         if to is None:
             exports.into_project(store, made)
+            task = write_task(store) if exam else None
         else:
-            move_exports(made.files, to, made.record.made)
-    task = None
-    if made.rows().get("exam"):
-        task = write_task(store) if to is None else write_task_beside(store, to)
+            with alone_in(to):
+                move_exports(made.files, to, made.record.made)
+                task = write_task_beside(store, to) if exam else None
     if as_json:
         print_json(made.as_json())
         return

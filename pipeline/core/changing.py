@@ -7,11 +7,24 @@ from typing import Final, TypeVar
 
 from pipeline.core.errors import Conflict, FileMissing, InvalidInput, StoreUnavailable
 from pipeline.core.schema import Stored
-from pipeline.core.store import ABSENT, Store
+from pipeline.core.store import ABSENT, Content, Store
 
 Kept = TypeVar("Kept", bound=Stored)
 
 _ATTEMPTS: Final = 8
+
+
+def read_if_there(store: Store, path: str) -> Content | None:
+    """What a file holds; None if there is none."""
+    try:
+        return store.read(path)
+    except FileMissing:
+        return None
+
+
+def guard(path: str, content: Content | None) -> dict[str, str | None]:
+    """What a commit expects that depends on ``path`` holding what was read."""
+    return {path: ABSENT if content is None else content.etag}
 
 
 def read_file(store: Store, kind: type[Kept], path: str) -> tuple[Kept, str | None]:
@@ -20,11 +33,8 @@ def read_file(store: Store, kind: type[Kept], path: str) -> tuple[Kept, str | No
     Raises:
         InvalidInput: The file is no such one.
     """
-    try:
-        content = store.read(path)
-    except FileMissing:
-        return kind(), ABSENT
-    return kind.from_json(content.data), content.etag
+    content = read_if_there(store, path)
+    return (kind(), ABSENT) if content is None else (kind.from_json(content.data), content.etag)
 
 
 def load_file(store: Store, kind: type[Kept], path: str) -> Kept:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core import checks, hub, layout, versions
-from pipeline.core.changing import load_file, read_file
+from pipeline.core.changing import load_file, read_file, read_if_there
 from pipeline.core.errors import Conflict, FileMissing, ProjectNotFound
 from pipeline.core.feedback import Feedback, Parsed, parse_lines
 from pipeline.core.schema import Project, Seed, stable_id
 from pipeline.core.settings import Settings
-from pipeline.core.store import ABSENT, Content, Store, git_oid
+from pipeline.core.store import ABSENT, Store, git_oid
 from pipeline.core.store_folder import FolderStore
 from pipeline.core.store_hub import HubStore
 
@@ -100,7 +100,7 @@ def save_seed(
     """
     checks.require(seed, checks.Level.BLOCKS_SAVING)
     data = seed.to_json()
-    there = _content(store)
+    there = read_if_there(store, layout.SEED)
     if there is not None and there.data == data:
         return SavedSeed(seed, there.etag)
     if (there.etag if there is not None else ABSENT) != expect:
@@ -111,14 +111,6 @@ def save_seed(
     saved = store.read(layout.SEED)
     # Had somebody saved again at once, our own etag makes the next save a conflict, as it must.
     return SavedSeed(seed, saved.etag if saved.data == data else git_oid(data))
-
-
-def _content(store: Store) -> Content | None:
-    """What ``seed_data.json`` holds now; None if there is none."""
-    try:
-        return store.read(layout.SEED)
-    except FileMissing:
-        return None
 
 
 def load_project(store: Store) -> Project:

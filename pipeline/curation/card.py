@@ -10,9 +10,10 @@ from huggingface_hub import DatasetCard
 from yaml import YAMLError
 
 from pipeline.core import layout
-from pipeline.core.errors import Conflict, FileMissing, InvalidInput
+from pipeline.core.changing import guard, read_if_there
+from pipeline.core.errors import Conflict, InvalidInput
 from pipeline.core.schema import Project, Seed
-from pipeline.core.store import ABSENT, Content, Data, Store
+from pipeline.core.store import Data, Store
 from pipeline.curation import owned
 from pipeline.curation.card_facts import CONFIGS, ConfigFacts, Facts, read_facts
 from pipeline.curation.card_text import flat, sections
@@ -93,7 +94,7 @@ def commit_with_card(store: Store, change: Callable[[], Change], *, message: str
     """
     for _ in range(_ATTEMPTS):
         # Before all else is read, so that whatever comes after it is a conflict.
-        old, record = _content(store, layout.CARD), _content(store, layout.EXPORT_RECORD)
+        old, record = (read_if_there(store, path) for path in (layout.CARD, layout.EXPORT_RECORD))
         new = change()
         facts = read_facts(store, new.record)
         text = card(store.name, facts.seed, facts.project, facts, old.data if old else b"")
@@ -101,23 +102,13 @@ def commit_with_card(store: Store, change: Callable[[], Change], *, message: str
             store.commit(
                 {**new.files, layout.CARD: text},
                 message=message,
-                expect={
-                    layout.CARD: old.etag if old else ABSENT,
-                    layout.EXPORT_RECORD: record.etag if record else ABSENT,
-                },
+                expect=guard(layout.CARD, old) | guard(layout.EXPORT_RECORD, record),
                 remove=new.remove,
             )
         except Conflict:
             continue
         return
     raise Conflict(layout.CARD)
-
-
-def _content(store: Store, path: str) -> Content | None:
-    try:
-        return store.read(path)
-    except FileMissing:
-        return None
 
 
 def _tell_configs(data: dict[str, Any], configs: Mapping[str, ConfigFacts]) -> None:

@@ -23,11 +23,12 @@ import pyarrow.parquet as pq
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.core import layout
+from pipeline.core.changing import guard, read_if_there
 from pipeline.core.disk import replace_durably
-from pipeline.core.errors import FileMissing, InvalidInput
+from pipeline.core.errors import Conflict, InvalidInput
 from pipeline.core.projects import is_folder, load_seed
 from pipeline.core.schema import stable_id
-from pipeline.core.store import Store
+from pipeline.core.store import Content, Store
 
 Row = Mapping[str, Any]
 WAYS: Final = ("letters", "cloze")
@@ -46,6 +47,7 @@ _WORDS: Final = {
            "Frage", "Antwort", " zum Thema {domain}"),
 }  # fmt: skip
 """Introduction, question, answer, and what names the domain. Other languages get English words."""
+_ATTEMPTS: Final = 5
 _READ: Final = ("sample_id", "question", "answer", "distractors")
 
 
@@ -178,20 +180,31 @@ def write_task(store: Store) -> Written:
 
     Raises:
         InvalidInput: No question was exported.
+        Conflict: Others export faster than we can.
     """
     where = f"{layout.DATA}/exam"
-    rows = _exported(store.checkout(where) / where, where)
-    if not rows:
-        raise InvalidInput(
-            "No reviewed exam question has been exported yet.",
-            f"Review some, then: python -m pipeline export {store.name} --format exam",
-        )
-    before = _in_project(store)
     on_hub = "" if is_folder(store.name) else store.name
-    text = _of_project(store, on_hub, rows, before)
-    if text != before:
-        store.commit({layout.TASK_FILE: text.encode()}, message="Write the exam for LightEval")
-    return _told(layout.TASK_FILE, store, rows)
+    for _ in range(_ATTEMPTS):
+        exported = read_if_there(store, layout.EXPORT_RECORD)
+        old = read_if_there(store, layout.TASK_FILE)
+        rows = _exported(store.checkout(where) / where, where)
+        if not rows:
+            raise InvalidInput(
+                "No reviewed exam question has been exported yet.",
+                f"Review some, then: python -m pipeline export {store.name} --format exam",
+            )
+        text = _of_project(store, on_hub, rows, _text(old)).encode()
+        if old is None or old.data != text:
+            try:
+                store.commit(
+                    {layout.TASK_FILE: text},
+                    message="Write the exam for LightEval",
+                    expect=guard(layout.TASK_FILE, old) | guard(layout.EXPORT_RECORD, exported),
+                )
+            except Conflict:
+                continue  # somebody exported meanwhile, perhaps other questions
+        return _told(layout.TASK_FILE, store, rows)
+    raise Conflict(layout.TASK_FILE)
 
 
 def write_task_beside(store: Store, folder: Path) -> Written:
@@ -206,7 +219,11 @@ def write_task_beside(store: Store, folder: Path) -> Written:
     rows = _exported(folder / "exam", str(folder / "exam"))
     path = folder / layout.TASK_FILE
     try:
-        before = path.read_text(errors="replace") if path.exists() else _in_project(store)
+        before = (
+            path.read_text(errors="replace")
+            if path.exists()
+            else _text(read_if_there(store, layout.TASK_FILE))
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_durably(path, _of_project(store, "", rows, before).encode())
     except OSError as error:
@@ -216,12 +233,8 @@ def write_task_beside(store: Store, folder: Path) -> Written:
     return _told(str(path), store, rows)
 
 
-def _in_project(store: Store) -> str:
-    """The project's task file as it is."""
-    try:
-        return store.read(layout.TASK_FILE).data.decode("utf-8", errors="replace")
-    except FileMissing:
-        return ""
+def _text(content: Content | None) -> str:
+    return content.data.decode("utf-8", errors="replace") if content else ""
 
 
 def _of_project(store: Store, where: str, rows: Sequence[Row], before: str) -> str:

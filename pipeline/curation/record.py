@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.core import layout
-from pipeline.core.errors import FileMissing
+from pipeline.core.changing import read_if_there
 from pipeline.core.layout import ExportFormat, Form, Split
 from pipeline.core.schema import Stored
 from pipeline.core.store import Store
@@ -99,8 +99,5 @@ def enough(record: ExportRecord) -> tuple[advice.Enough, ...]:
 
 def read_record(store: Store) -> ExportRecord | None:
     """How the exports in the project were made; None if there are none, or older ones."""
-    try:
-        data = store.read(layout.EXPORT_RECORD).data
-    except FileMissing:
-        return None
-    return ExportRecord.from_json(data, layout.EXPORT_RECORD)
+    content = read_if_there(store, layout.EXPORT_RECORD)
+    return ExportRecord.from_json(content.data, layout.EXPORT_RECORD) if content else None

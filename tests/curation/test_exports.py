@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.core import layout
 from pipeline.core.errors import InvalidInput
 from pipeline.core.feedback import FeedbackEvent
 from pipeline.core.layout import ExportFormat
@@ -24,8 +25,9 @@ from pipeline.curation import shards
 from pipeline.curation.card import update_card
 from pipeline.curation.exports import Exports, Options, export, into_project
 from pipeline.curation.filters import Filters
+from pipeline.curation.lighteval import positions_in, write_task
 from pipeline.curation.record import read_record
-from pipeline.places import move_exports
+from pipeline.places import alone_in, move_exports
 from tests.factories import a_sample, a_seed, fill, pair, thumb
 from tests.hub_server import HubServer
 
@@ -462,6 +464,24 @@ def test_an_export_during_an_update_of_the_card_is_in_the_card(folder: Path, mak
     assert b"config_name: kto" in store.read("README.md").data
 
 
+def test_an_export_while_the_exam_is_written_for_lighteval_is_in_the_file(
+    folder: Path, make: Make
+) -> None:
+    store = FolderStore(folder)
+    samples = [exam_sample(number) for number in range(2)]
+    fill(store, samples)
+    given(store, review(samples[0], "right"))
+    into_project(store, make(store))
+
+    def export_more() -> None:
+        given(store, review(samples[1], "right"), name="b")
+        into_project(store, make(store))
+
+    assert write_task(Overtaken(folder, export_more)).rows == 2
+    source = store.read(layout.TASK_FILE).data.decode()
+    assert set(positions_in(source)) == {sample.sample_id for sample in samples}
+
+
 def test_of_two_exports_at_once_a_folder_holds_the_whole_of_one(tmp_path: Path) -> None:
     to = tmp_path / "out"
     to.mkdir()
@@ -475,10 +495,14 @@ def test_of_two_exports_at_once_a_folder_holds_the_whole_of_one(tmp_path: Path) 
             (place / str(number)).write_text(name)
         return made
 
+    def moved(files: dict[str, Path]) -> None:
+        with alone_in(to):
+            move_exports(files, to, ["kto"])
+
     for turn in range(5):
         both = [written(f"{turn}-{parts}", parts) for parts in (30, 40)]
         with ThreadPoolExecutor(2) as pool:
-            for done in [pool.submit(move_exports, files, to, ["kto"]) for files in both]:
+            for done in [pool.submit(moved, files) for files in both]:
                 done.result()
         found = {path.relative_to(to).as_posix() for path in to.glob("kto/*")}
         assert found in [{path.removeprefix("data/") for path in files} for files in both]
