@@ -285,6 +285,7 @@ def _told(service: AnnotateService, person: Person, receipt: Receipt) -> Reply:
     return {
         "received": receipt.received,
         "rejected": receipt.rejected,
+        "outdated": receipt.outdated,
         "wrote": receipt.wrote,
         "saved": service.saved(person, receipt.received),
         "progress": service.progress(person),
