@@ -48,16 +48,18 @@ def history(opening: Opening, payload: Payload, caller: Caller) -> Reply:
 
 
 def answer(opening: Opening, payload: Payload, caller: Caller) -> Reply:
-    """What stands now for the question of ``ticket``, if anything changed lately.
+    """What stands now for the question of ``ticket``, if it was answered lately.
 
-    ``row`` is None if nothing did; ``gone`` tells that it was taken back.
+    ``row`` is None if nothing did; ``gone`` is the id of what took the answer back, if it is gone.
     """
     service, person = enter(opening, payload, caller, "calls")
     question = service.question(person, payload.get("ticket"))
     event = service.lately.get(_key(person, question))
-    if event is None or event.status == "withdrawn":
-        return {"row": None, "gone": event is not None}
-    return {"row": _row(service, person, event), "gone": False}
+    if event is None:
+        return {"row": None, "gone": None}
+    if event.status == "withdrawn":
+        return {"row": None, "gone": event.event_id}
+    return {"row": _row(service, person, event), "gone": None}
 
 
 def _row(service: AnnotateService, person: Person, event: FeedbackEvent) -> dict[str, Any]:

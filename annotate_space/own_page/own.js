@@ -3,6 +3,7 @@
 
 const RETRY_MS = 2500;
 const LOOK_MS = 3000;
+const SELDOM_MS = 15000;
 
 let open = false;
 let identity = {}; // who, as the card says it
@@ -10,11 +11,12 @@ let told = null; // what the server said last
 let page = 0;
 let asking = 0; // counts what was asked: a reply that comes late changes nothing
 let timer = null;
+let patience = LOOK_MS;
 
 async function ask(name, payload) {
   const reply = await server[name]({ ...payload, who: identity }).catch(() => null);
   // Gradio gives nothing where there was no answer.
-  if (!reply) throw Object.assign(new Error(say("away")), { kind: "away" });
+  if (!reply) throw Object.assign(new Error(say("away")), { kind: "away", ours: true });
   if (reply.error) throw Object.assign(new Error(reply.error), { kind: reply.kind, after: reply.retry_after });
   return reply;
 }
@@ -41,10 +43,11 @@ async function load() {
     reply = await ask("history", { task: part("task").value || null, kind: part("kind").value || null, page, days: midnights() });
   } catch (error) {
     if (mine !== asking || !open) return;
-    const shut = !["away", "slow_down"].includes(error.kind);
-    if (told && !shut) notice(say("old", { why: error.message }));
-    else if (shut) message(say("not_shown"), error.message);
-    if (!shut) timer = setTimeout(load, Math.max(RETRY_MS, 1000 * (error.after ?? 0)));
+    if (!["away", "slow_down"].includes(error.kind)) return message(say("not_shown"), error.message);
+    const why = error.ours ? error.message : say("loading_text"); // it takes longer than a request may
+    if (told) notice(say("old", { why }));
+    else message(say("loading"), why, false);
+    timer = setTimeout(load, Math.max(RETRY_MS, 1000 * (error.after ?? 0)));
     return;
   }
   if (mine !== asking || !open) return;
@@ -101,7 +104,9 @@ const underway = () => (told?.rows ?? []).filter((row) => row.here || (!row.save
 
 function watch() {
   clearTimeout(timer);
-  if (open && !document.hidden && underway().length) timer = setTimeout(look, LOOK_MS);
+  if (!open || document.hidden || !underway().length) return;
+  timer = setTimeout(look, patience);
+  patience = Math.min(1.5 * patience, SELDOM_MS);
 }
 
 async function look() {
@@ -161,24 +166,21 @@ function tell(text) {
 function note(row, event, before = row.event) {
   const gone = event.status === "withdrawn";
   Object.assign(row, { event, before, gone, at: event.answered_at, here: true, saved: false });
+  patience = LOOK_MS;
   redraw(row, { unfold: gone, focus: true });
 }
 
 // What the server says of it; a newer answer from elsewhere counts, and is shown.
 async function refresh(row) {
-  const { event_id: given } = row.event;
+  const { event_id: given, replaces } = row.event;
   const reply = await ask("answer", { ticket: row.item.ticket }).catch(() => null);
-  if (!reply || row.event.event_id !== given || !row.node.isConnected) return;
-  if (reply.row) {
-    const newer = reply.row.event.event_id !== given;
-    Object.assign(row, { here: false, gone: false }, reply.row);
-    redraw(row);
-    if (newer) notice(say("newer_answer"));
-  } else if (reply.gone) {
-    Object.assign(row, { here: false, gone: true });
-    redraw(row);
-  }
-  if (reply.row || reply.gone) await loadFigures();
+  const stands = reply?.row?.event.event_id ?? reply?.gone;
+  if (!stands || replaces.includes(stands)) return; // it has not arrived yet
+  if (row.event.event_id !== given || !row.node.isConnected) return;
+  Object.assign(row, { here: false, gone: Boolean(reply.gone) }, reply.row);
+  redraw(row);
+  notice(stands === given ? "" : say("newer_answer"));
+  await loadFigures();
 }
 
 async function loadFigures() {

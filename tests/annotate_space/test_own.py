@@ -242,7 +242,7 @@ def test_each_answer_comes_with_its_card_and_can_be_replaced(opening: Opening) -
     assert [one["event"]["event_id"] for one in page["rows"]] == ["e4", "e3", "e2"]
     send(opening, ana, "e6", row["item"]["ticket"], status="withdrawn", replaces=["x", "e4"])
     gone = own.answer(opening, {**ana, "ticket": row["item"]["ticket"]}, NOBODY)
-    assert gone == {"row": None, "gone": True}
+    assert gone == {"row": None, "gone": "e6"}
     page = own.history(opening, {**ana, **ALL}, NOBODY)
     assert [one["event"]["event_id"] for one in page["rows"]] == ["e3", "e2"]
     reply = send(opening, ana, "e7", row["item"]["ticket"], label=True, replaces="e6")
