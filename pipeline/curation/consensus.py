@@ -197,6 +197,27 @@ class SampleVerdict:
         return good | {edit.completion_id for edit in self.edits if edit.completion_id}
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the questions of a task stand, one row for each.
+
+    Attributes:
+        sample: Places in ``Judgements.samples``.
+        subjects: ``completion`` of thumbs, ``first`` and ``second`` of pairs: places in
+            ``Judgements.completions``.
+        answer: What settles it, as in ``Judgements.frame``; of an exam item the row of a judgement
+            that says what is right, below 0 if the item is no good.
+        settled: Where ``answer`` says something.
+        disputed: Whether there are enough votes, which differ, and it is not settled.
+    """
+
+    sample: Numbers
+    subjects: dict[str, Codes]
+    answer: Numbers
+    settled: Flags
+    disputed: Flags
+
+
 class Consensus:
     """What is settled, by sample.
 
@@ -244,6 +265,23 @@ class Consensus:
     def settled_pairs(self) -> int:
         """How many pairs have a winner."""
         return int(np.isin(self._pairs.answer, (FIRST, SECOND)).sum())
+
+    def standing(self, task: Literal["thumbs", "pairwise", "exam"]) -> Standing:
+        """How the questions of a task stand, in the order of their ids."""
+        table = {"thumbs": self._thumbs, "pairwise": self._pairs, "exam": self._exam}[task]
+        per_sample = np.diff(table.starts)
+        return Standing(
+            sample=np.repeat(np.arange(len(per_sample)), per_sample),
+            subjects=table.subjects,
+            answer=table.answer,
+            settled=table.answer != _UNSETTLED,
+            disputed=table.disputed,
+        )
+
+    @property
+    def mean_stars(self) -> Floats:
+        """The true mean of each completion that people gave stars."""
+        return self._stars.total / self._stars.count
 
     def _of(self, sample_id: str, place: int) -> SampleVerdict:
         thumbs, pairs, stars, exam = (

@@ -36,6 +36,9 @@ _HASTY: Final = 0.1
 _STEADY: Final = 0.8
 
 
+Values = dict[str, float | int | str]
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One sentence.
@@ -47,7 +50,7 @@ class Reading:
     """
 
     code: str
-    values: dict[str, float | int | str]
+    values: Values
     message: str
 
 
@@ -60,7 +63,7 @@ def of_agreement(task: str, figure: Figure) -> Reading:
             {"task": task},
             f"Agreement on {name} cannot be told: {_WHY[figure.why]}.",
         )
-    values: dict[str, float | int | str] = {"task": task, "alpha": round(figure.value, 3)}
+    values: Values = {"task": task, "alpha": round(figure.value, 3)}
     told = _decimal(figure.value)
     wide = True
     if figure.low is not None and figure.high is not None:
@@ -97,7 +100,7 @@ def of_judge(task: str, changed: Figure) -> Reading | None:
         code, trust = "mixed", "its ratings help to choose what to look at, not to decide"
     return Reading(
         f"judge.{code}",
-        {"task": task, "changed": round(changed.value, 3), "count": changed.count},
+        {"task": task, **_values("changed", changed)},
         f"People say otherwise than the judge model in {_percent(changed)} of {changed.count:,} "
         f"{TASK_NAMES[task]}: {trust}.",
     )
@@ -113,7 +116,7 @@ def of_oneself(figure: Figure) -> Reading | None:
     )
     return Reading(
         "same_again.steady" if steady else "same_again.unsteady",
-        {"share": round(figure.value, 3), "count": figure.count},
+        _values("share", figure),
         f"Asked again, people answer the same in {_percent(figure)} of {figure.count:,} cases: "
         f"{end}",
     )
@@ -127,7 +130,7 @@ def of_controls(figure: Figure) -> Reading | None:
     end = "they can be relied on." if good else "look at whose answers are wrong, and at why."
     return Reading(
         "controls.good" if good else "controls.poor",
-        {"share": round(figure.value, 3), "count": figure.count},
+        _values("share", figure),
         f"Of {figure.count:,} questions whose answer is known, people are right in "
         f"{_percent(figure)}: {end}",
     )
@@ -137,16 +140,12 @@ def of_position(found: Position) -> Reading | None:
     """Of sides."""
     if found.left.value is None or found.by_chance is None:
         return None
-    values: dict[str, float | int | str] = {
-        "left": round(found.left.value, 3),
-        "count": found.left.count,
-        "by_chance": found.by_chance,
-    }
+    values = {**_values("left", found.left), "by_chance": found.by_chance}
     told = f"The left answer was chosen in {_percent(found.left)} of {found.left.count:,} pairs"
     if found.biased():
         side = "left" if found.left.value > 0.5 else "right"
         return Reading(
-            "position.biased",
+            f"position.{side}",
             values,
             f"{told}: people lean to the {side}. Sides are drawn anew for each person, so that "
             "more votes for a pair even it out.",
@@ -159,11 +158,7 @@ def of_length(found: Length) -> Reading | None:
     figure = found.longer
     if figure.value is None or found.by_chance is None:
         return None
-    values: dict[str, float | int | str] = {
-        "longer": round(figure.value, 3),
-        "count": figure.count,
-        "by_chance": found.by_chance,
-    }
+    values = {**_values("longer", figure), "by_chance": found.by_chance}
     told = f"The longer answer was chosen in {_percent(figure)} of {figure.count:,} pairs"
     if found.by_chance >= 0.01:
         return Reading("length.even", values, f"{told}: length hardly matters.")
@@ -180,17 +175,24 @@ def of_pace(found: Pace) -> Reading | None:
     """Of haste."""
     if found.seconds is None:
         return None
-    values: dict[str, float | int | str] = {"seconds": round(found.seconds, 1)}
+    values: Values = {"seconds": round(found.seconds, 1)}
     told = f"Half of the answers take {found.seconds:.1f} seconds or less"
     hasty = found.too_fast
     if hasty.value is None or hasty.value < _HASTY:
         return Reading("pace.calm", values, f"{told}.")
-    values["too_fast"] = round(hasty.value, 3)
+    values |= _values("too_fast", hasty)
     return Reading(
         "pace.hasty",
         values,
         f"{told}; {_percent(hasty)} are faster than the texts can be read.",
     )
+
+
+def _values(name: str, figure: Figure) -> Values:
+    """A share under ``name``, with its interval and what it was worked out from."""
+    numbers = {name: figure.value, "low": figure.low, "high": figure.high}
+    told = {key: round(number, 3) for key, number in numbers.items() if number is not None}
+    return {**told, "count": figure.count}
 
 
 def _decimal(value: float) -> str:
