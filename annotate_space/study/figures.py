@@ -19,7 +19,7 @@ from pipeline.curation.readings import RELIABLE, TENTATIVE
 _MOST_PEOPLE: Final = 100
 _MOST_TOPICS: Final = 60
 """Of each task."""
-SECONDS: Final = (2, 5, 10, 20, 30, 60, 120, 300)
+SECONDS: Final = (2, 5, 10, 20, 40, 90)
 """Where one bar of how long answers take ends and the next begins; the last has no end."""
 
 
