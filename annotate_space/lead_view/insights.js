@@ -87,7 +87,8 @@ function readingText({ code, values }, tasks) {
 }
 function readingTexts({ readings }, ...kinds) {
   const alike = new Map();
-  for (const one of readings.filter(({ code }) => kinds.includes(code.split(".")[0]))) {
+  // Of a single case nothing is said.
+  for (const one of readings.filter(({ code, values }) => kinds.includes(code.split(".")[0]) && values.count !== 1)) {
     const { task, ...values } = one.values;
     const key = JSON.stringify([one.code, values]);
     if (!alike.has(key)) alike.set(key, { one, tasks: [] });
