@@ -24,7 +24,7 @@ class Outcomes:
     """What votes come to.
 
     Attributes:
-        tasks: TaskStanding by how they stand, for each task that was voted on. Thumbs are ``good`` or
+        tasks: Questions by how they stand, for each task that was voted on. Thumbs are ``good`` or
             ``bad``, pairs have a winner (``won``), are a ``tie`` or ``both_bad``, exam items are
             ``approved``, ``corrected`` or ``discarded``; all may be ``disputed``, or ``open``
             while votes are missing.
