@@ -139,6 +139,11 @@ class Board:
         with self._guard:
             return self._answers.answer(key)
 
+    def newest_id(self, key: Key) -> str | None:
+        """The id of the newest event with this key, also if it took an answer back."""
+        with self._guard:
+            return self._answers.newest_id(key)
+
     def next(
         self,
         annotator: str,

@@ -290,6 +290,7 @@ def _standing_of(service: AnnotateService, person: Person, receipt: Receipt) -> 
     return {
         "received": receipt.received,
         "rejected": {name: str(why) for name, why in receipt.rejected.items()},
+        "outdated": receipt.outdated,
         "wrote": receipt.wrote,
         "saved": service.saved(person, receipt.received),
         "progress": service.progress(person),

@@ -14,11 +14,12 @@ from typing import Any, Final, get_type_hints
 import gradio as gr
 from fastapi.responses import JSONResponse
 
-from annotate_space import adjudicating, handlers, insights, lead_handlers, searching
+from annotate_space import adjudicating, handlers, insights, lead_handlers, own, searching
 from annotate_space.api import add_endpoints
 from annotate_space.deck import deck
 from annotate_space.handlers import Caller, Opening, Payload, Reply
 from annotate_space.lead_view import lead_view
+from annotate_space.own_page import own_page
 from annotate_space.people import HubUser, user_of_profile
 from annotate_space.words import translations
 from pipeline.core.errors import SeedbedError
@@ -52,6 +53,9 @@ def build_app(opening: Opening) -> gr.Blocks:
                 passage=handlers.passage,
                 control=lead_handlers.control,
             )
+        )
+        own_page(
+            _server_functions(opening, history=own.history, answer=own.answer, check=handlers.check)
         )
         lead_view(
             _server_functions(

@@ -197,6 +197,11 @@ class Votes:
         """When the row's event was received, in milliseconds since 1970."""
         return self._moments[row]
 
+    def event_id(self, row: int) -> str:
+        """The id of the row's event."""
+        start = self._id_at[row]
+        return self._ids[start : start + self._id_bytes[row]].decode("utf-8", "surrogatepass")
+
     def question(self, row: int) -> int:
         """The row's question in its task, or ``NOWHERE``."""
         return self._questions[row]

@@ -49,6 +49,7 @@ function takeNews(reply) {
   savedAt = reply.saved_at;
   trouble = reply.trouble;
   part("domain").textContent = part("domain").title = reply.domain;
+  showOwnButton(true);
   part("who").textContent = reply.name;
   part("who").title = say("your_answers");
   part("guidelines-text").innerHTML = reply.guidelines; // sanitized by the server
@@ -80,6 +81,7 @@ function leave() {
   deal([]);
   tabStore.forget("seedbed:session");
   part("who").textContent = "";
+  showOwnButton(false);
   part("tasks").hidden = true;
   element.querySelector('[data-act="guidelines"]').hidden = true;
 }
@@ -151,6 +153,7 @@ function showLead(on) {
 function showView(event) {
   if (!element.isConnected) return document.removeEventListener("seedbed:view", showView);
   part("deck").hidden = event.detail.view !== "cards";
+  if (event.detail.change) change(event.detail.change);
   if (part("deck").hidden) clock.pause();
   else if (shown) clock.resume();
 }
@@ -164,6 +167,8 @@ const acts = {
   guidelines: () => openGuidelines(),
   keys: () => { closeMenu(); openKeys(); },
   panel: () => { closeMenu(); openPanel(); },
+  own: () => { closeMenu(); part("panel").close(); openOwn(); },
+  keep: () => keepAnswer(),
   "somebody-else": () => askName(session, true),
   lead: () => {
     closeMenu();
