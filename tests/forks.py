@@ -34,7 +34,9 @@ _FORKS.set_forkserver_preload(
         "pipeline.generation.run",
     ]
 )
-_READ_LATE: Final = re.compile("SEEDBED_.*|HF_.*|SYSTEM|TQDM_.*|(http|https|no)_proxy", re.IGNORECASE)
+_READ_LATE: Final = re.compile(
+    "SEEDBED_.*|HF_.*|SYSTEM|TQDM_.*|(http|https|no)_proxy", re.IGNORECASE
+)
 
 
 def possible(env: Mapping[str, str]) -> bool:
