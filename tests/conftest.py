@@ -55,9 +55,10 @@ def hub() -> Iterator[HubServer]:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Hub's client waits milliseconds before it tries again, and not seconds."""
+    """Who asks the Hub again waits milliseconds before, and not seconds."""
     clock = SimpleNamespace(**vars(time) | {"sleep": lambda wait: time.sleep(wait / 100)})
-    monkeypatch.setattr("huggingface_hub.utils._http.time", clock)
+    for module in ("huggingface_hub.utils._http", "pipeline.core.store_hub"):
+        monkeypatch.setattr(f"{module}.time", clock)
 
 
 @pytest.fixture(scope="module")
