@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 # The Hub's client reads these when it is first imported, which is below.
 _HOME = tempfile.mkdtemp(prefix="seedbed-tests-")
@@ -30,8 +32,12 @@ from tests.hub_server import HubServer  # noqa: E402
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that have to stay on one process, so that none is left at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    """Begin with what takes long, so that no process is left with it at the end.
+
+    These are the tests that have to stay on one process, then those that drive a browser.
+    """
+    marks = ("xdist_group", "browser")
+    items.sort(key=lambda item: [item.get_closest_marker(mark) is None for mark in marks])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,6 +51,14 @@ def hub() -> Iterator[HubServer]:
     """An empty Hub."""
     with HubServer() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks the Hub again waits milliseconds before, and not seconds."""
+    clock = SimpleNamespace(**vars(time) | {"sleep": lambda wait: time.sleep(wait / 100)})
+    for module in ("huggingface_hub.utils._http", "pipeline.core.store_hub"):
+        monkeypatch.setattr(f"{module}.time", clock)
 
 
 @pytest.fixture(scope="module")

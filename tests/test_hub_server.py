@@ -43,6 +43,11 @@ DROPPED = (httpx2.RemoteProtocolError, httpx2.ReadError)
 
 
 @pytest.fixture(autouse=True)
+def _impatient() -> None:
+    """The real client waits here as long as it does."""
+
+
+@pytest.fixture(autouse=True)
 def loopback_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Fail a test that looks for another machine, and keep caches out of the user's home."""
     look_up = socket.getaddrinfo

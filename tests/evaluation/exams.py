@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 from pipeline.core.projects import make_project
 from pipeline.core.schema import Project, stable_id
 from pipeline.core.store_folder import FolderStore
-from pipeline.curation.lighteval import Written, write_task
+from pipeline.curation.lighteval import Written, write_task, write_task_beside
 from tests.factories import a_seed
 
 PLACES = {
@@ -52,6 +53,13 @@ def an_exam(folder: Path, language: str = "en", train: int = 9, test: int = 4) -
     return write_task(store)
 
 
+def an_exam_beside(project: Path, out: Path) -> Written:
+    """An exam as ``export --to`` leaves it in ``out``, and nothing else that it could read."""
+    an_exam(project)
+    shutil.move(project / "data" / "exam", out / "exam")
+    return write_task_beside(FolderStore(project), out)
+
+
 def to_parquet(found: list[dict[str, Any]]) -> bytes:
     """One file of the export."""
     buffer = io.BytesIO()
@@ -60,5 +68,7 @@ def to_parquet(found: list[dict[str, Any]]) -> bytes:
 
 
 if __name__ == "__main__":
+    place = Path(sys.argv[1])
     for name in PLACES:
-        an_exam(Path(sys.argv[1]) / f"exam-{name}", name)
+        an_exam(place / f"exam-{name}", name)
+    an_exam_beside(place / "projects" / "exam-beside", place / "exam-beside")
