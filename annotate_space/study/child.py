@@ -32,6 +32,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     "disputes": disputes.disputes,
     "votes": disputes.votes,
     "search": search.search,
+    "sample": search.sample,
     "history": history.history,
 }
 

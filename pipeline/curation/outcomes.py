@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from pipeline.core.layout import ExportFormat
-from pipeline.curation.consensus import Consensus, Standing
+from pipeline.curation.consensus import Consensus, TaskStanding
 from pipeline.curation.judgements import BOTH_BAD, FIRST, SECOND, TIE, Codes, Flags, Numbers
 
 STARS: Final = 5
@@ -54,7 +54,7 @@ def outcomes(consensus: Consensus) -> Outcomes:
     samples = judgements.column("sample", np.int32)
     found = _Found.of(consensus)
     reviews = _reviews(consensus)
-    stands = [consensus.standing(task) for task in ("thumbs", "pairwise", "exam")]
+    stands = [consensus.of_task(task) for task in ("thumbs", "pairwise", "exam")]
     disputed = np.concatenate([one.sample[one.disputed] for one in stands])
     stars = np.floor(consensus.mean_stars + 0.5).astype(np.int64)
     return Outcomes(
@@ -76,8 +76,8 @@ def outcomes(consensus: Consensus) -> Outcomes:
 
 
 def _tasks(consensus: Consensus, reviews: dict[str, Flags]) -> Iterator[tuple[str, dict[str, int]]]:
-    thumbs, pairs = consensus.standing("thumbs"), consensus.standing("pairwise")
-    kinds: list[tuple[str, Standing, dict[str, Flags]]] = [
+    thumbs, pairs = consensus.of_task("thumbs"), consensus.of_task("pairwise")
+    kinds: list[tuple[str, TaskStanding, dict[str, Flags]]] = [
         ("thumbs", thumbs, {"good": thumbs.answer == 1, "bad": thumbs.answer == 0}),
         (
             "pairwise",
@@ -88,7 +88,7 @@ def _tasks(consensus: Consensus, reviews: dict[str, Flags]) -> Iterator[tuple[st
                 "both_bad": pairs.answer == BOTH_BAD,
             },
         ),
-        ("exam", consensus.standing("exam"), reviews),
+        ("exam", consensus.of_task("exam"), reviews),
     ]
     for task, one, masks in kinds:
         if len(one.sample):
@@ -104,7 +104,7 @@ def _tasks(consensus: Consensus, reviews: dict[str, Flags]) -> Iterator[tuple[st
 
 def _reviews(consensus: Consensus) -> dict[str, Flags]:
     """Of each exam item what the reviews come to."""
-    exam = consensus.standing("exam")
+    exam = consensus.of_task("exam")
     kept = exam.settled & (exam.answer >= 0)
     corrected = np.zeros(len(kept), np.bool_)
     corrected[kept] = consensus.judgements.column("has_text", np.bool_)[exam.answer[kept]]
@@ -146,7 +146,7 @@ class _Found:
         def named(sample: Numbers | Codes, completion: Codes) -> Numbers:
             return sample.astype(np.int64) * wide + completion
 
-        thumbs, pairs = consensus.standing("thumbs"), consensus.standing("pairwise")
+        thumbs, pairs = consensus.of_task("thumbs"), consensus.of_task("pairwise")
         voted = named(thumbs.sample, thumbs.subjects["completion"])
         up, down = (voted[thumbs.settled & (thumbs.answer == label)] for label in (1, 0))
         first, second = (named(pairs.sample, pairs.subjects[name]) for name in ("first", "second"))
