@@ -76,7 +76,7 @@ class Study:
         return None if process is None else process.pid
 
     def ask(self, name: str, **payload: Any) -> dict[str, Any]:  # noqa: ANN401 - as asked
-        """The answer to the question ``name`` of ``child.ANSWERS``.
+        """The answer to the question ``name`` of ``child.ANSWERS``; others may have the same one.
 
         Raises:
             StoreUnavailable: It takes longer than a request may wait, or too many wait already.
