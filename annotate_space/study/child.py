@@ -57,7 +57,7 @@ def serve(questions: BinaryIO, answers: BinaryIO, settings: Settings, journal: P
     writing = threading.Lock()
 
     def answer(number: int, name: str, payload: dict[str, Any]) -> None:
-        data = pickle.dumps((number, _reply(material, name, payload)))
+        data = _reply(material, number, name, payload)
         with writing:
             answers.write(data)
             answers.flush()
@@ -71,14 +71,15 @@ def serve(questions: BinaryIO, answers: BinaryIO, settings: Settings, journal: P
         pool.submit(answer, *question)
 
 
-def _reply(material: Material, name: str, payload: dict[str, Any]) -> dict[str, Any] | SeedbedError:
+def _reply(material: Material, number: int, name: str, payload: dict[str, Any]) -> bytes:
     try:
-        return ANSWERS[name](material, payload)
+        return pickle.dumps((number, ANSWERS[name](material, payload)))
     except SeedbedError as error:
-        return error
+        return pickle.dumps((number, error))
     except Exception as error:  # noqa: BLE001 - whoever waits for it is told
         _log.exception("%s could not be answered", name)
-        return SeedbedError(
+        told = SeedbedError(
             f"This could not be worked out: {type(error).__name__}.",
             "The Space's log tells more.",
         )
+        return pickle.dumps((number, told))

@@ -28,7 +28,7 @@ Made = TypeVar("Made")
 
 _SELDOM: Final = 4.0
 """Seconds between two readings, at least."""
-_SHARE: Final = 10
+_SHARE: Final = 4
 """A reading that took so long is not repeated before so many times as long."""
 
 
@@ -107,7 +107,7 @@ class Material:
     def made(self, name: str, make: Callable[[Reading], Made]) -> Made:
         """What ``make`` makes of the project as it is, or was a moment ago.
 
-        However many ask, it is made once for a reading, and no more often than a tenth of the time.
+        However many ask, it is made once for a reading, and takes a fifth of the time at most.
 
         Raises:
             SeedbedError: The project cannot be read now, and never was.

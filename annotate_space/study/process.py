@@ -24,8 +24,11 @@ _START: Final = (
 )
 _PATIENCE: Final = 20.0
 """Seconds that a request waits for an answer; it is worked out further, and found next time."""
+MOST_WAITING: Final = 8
+"""Requests that may wait at once: each takes a thread of the server, and votes need those."""
 _IDLE: Final = 600.0
 """Seconds without a question after which the process is let go: its memory is of use to others."""
+_AGAIN: Final = "The page asks again by itself."
 
 
 @dataclass(slots=True)
@@ -58,6 +61,7 @@ class Study:
         self._start_with = (settings, journal)
         self._patience = patience
         self._idle = idle
+        self._places = threading.BoundedSemaphore(MOST_WAITING)
         self._guard = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._waiting: dict[int, _Waiting] = {}
@@ -72,19 +76,20 @@ class Study:
         return None if process is None else process.pid
 
     def ask(self, name: str, **payload: Any) -> dict[str, Any]:  # noqa: ANN401 - as asked
-        """The answer to the question ``name`` of ``child.ANSWERS``.
+        """The answer to the question ``name`` of ``child.ANSWERS``; others may have the same one.
 
         Raises:
-            StoreUnavailable: It takes longer than a request may wait.
+            StoreUnavailable: It takes longer than a request may wait, or too many wait already.
             SeedbedError: It cannot be answered.
         """
-        reply = self._asking(name, payload)
+        if not self._places.acquire(blocking=False):
+            raise StoreUnavailable("Others are waiting for answers as well.", _AGAIN)
         try:
-            return reply.result(self._patience)
+            return self._asking(name, payload).result(self._patience)
         except TimeoutError as error:
-            raise StoreUnavailable(
-                "This is still being worked out.", "The page asks again by itself."
-            ) from error
+            raise StoreUnavailable("This is still being worked out.", _AGAIN) from error
+        finally:
+            self._places.release()
 
     def close(self) -> None:
         """End the process, whatever it is at."""
@@ -97,9 +102,9 @@ class Study:
         with self._guard:
             self._asked = time.monotonic()
             # Pages ask again while an answer is worked out, which shall not be done over and over.
-            for one in self._waiting.values():
-                if one.what == what:
-                    return one.reply
+            for waiting in self._waiting.values():
+                if waiting.what == what:
+                    return waiting.reply
             one = _Waiting(next(self._numbers), what)
             process = self._running()
             self._waiting[one.number] = one
@@ -131,7 +136,7 @@ class Study:
                 _send(process, self._start_with)
             except OSError:
                 self._lost()
-                raise StoreUnavailable(*_INTERRUPTED) from None
+                raise StoreUnavailable("This was interrupted.", _AGAIN) from None
         return self._process
 
     def _listen(self, process: subprocess.Popen[bytes], ended: threading.Event) -> None:
@@ -164,7 +169,7 @@ class Study:
             process.kill()
         waiting, self._waiting = self._waiting, {}
         for one in waiting.values():
-            one.reply.set_exception(StoreUnavailable(*_INTERRUPTED))
+            one.reply.set_exception(StoreUnavailable("This was interrupted.", _AGAIN))
 
     def _let_go(self, process: subprocess.Popen[bytes], ended: threading.Event) -> None:
         wait = self._idle
@@ -176,9 +181,6 @@ class Study:
                 elif wait <= 0 and self._process is process:
                     self._lost()
                     return
-
-
-_INTERRUPTED: Final = ("This was interrupted.", "The page asks again by itself.")
 
 
 def _send(process: subprocess.Popen[bytes], what: object) -> None:

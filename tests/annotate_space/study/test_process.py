@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from annotate_space.study.process import Study
+from annotate_space.study.process import MOST_WAITING, Study
 from pipeline.core.errors import (
     Conflict,
     InvalidInput,
@@ -100,12 +100,16 @@ def test_it_lives_through_everything_and_ends_with_close(study: Study, journal: 
         except SeedbedError as error:
             failed.append(error)
 
-    waiting = threading.Thread(target=wait)
-    waiting.start()
-    time.sleep(0.1)
+    waiting = [threading.Thread(target=wait) for _ in range(MOST_WAITING)]
+    for each in waiting:
+        each.start()
+    time.sleep(0.2)
+    with pytest.raises(StoreUnavailable, match="Others are waiting"):
+        study.ask("figures")
     study.close()
-    waiting.join(10)
-    assert isinstance(failed[0], StoreUnavailable)
+    for each in waiting:
+        each.join(10)
+    assert [type(error) for error in failed] == [StoreUnavailable] * MOST_WAITING
     until(lambda: not runs(second))
     with pytest.raises(StoreUnavailable, match="stopping"):
         study.ask("figures")
