@@ -381,16 +381,17 @@ class AnnotateService:
         except SeedbedError as error:
             _log.warning("What others added cannot be looked for: %s", error)
 
-    def passage(self, person: Person, ticket: str) -> str:
+    def passage(self, person: Person, ticket: str, *, hidden: bool = False) -> str:
         """The passage of a document that a question's sample rests on; empty if on none.
 
-        Texts of documents never change, so the last ones are kept.
+        Texts of documents never change, so the last ones are kept. ``hidden``: also where the
+        project does not show it.
 
         Raises:
             InvalidInput: The ticket is not this person's.
             StoreUnavailable: The document cannot be read now.
         """
-        if not self.project.annotation.show_source:
+        if not (hidden or self.project.annotation.show_source):
             return ""
         question = self._tickets.open(person.annotator, ticket)
         try:

@@ -149,7 +149,7 @@
     const where = [taskName(item.task), item.topic, item.perspective].filter(Boolean).join(" · ");
     const told = [make("p", { className: "where" }, make("span", { textContent: where }), ...(item.votes_settle ? [make("span", { className: "badge", textContent: say("disputes_votes_settle") })] : []), ...(item === queue[place] ? [make("span", { className: "place" })] : []))];
     if (item.unreadable) return [...told, make("p", { className: "note", textContent: say("disputes_unreadable") }), ...besides(item)];
-    told.push(make("h2", { className: "unseen", textContent: say("disputes_question") }), disputeText(item, item.instruction, "instruction"));
+    told.push(make("h2", { className: "unseen", textContent: say("disputes_question") }), disputeText(item, item.instruction, "instruction"), ...restsOn(item));
     if (item.task === "exam") told.push(examChoices(item));
     else if (item.task === "pairwise") {
       told.push(make("div", { className: "pair" }, ...["left", "right"].map((side, index) => make("section", { "aria-label": answerName(side, item) },
@@ -158,6 +158,20 @@
       told.push(make("section", {}, disputeText(item, item.answers[0].html)));
     }
     return [...told, ...besides(item)];
+  }
+
+  // The passage of a document, asked for when it is opened.
+  function restsOn(item) {
+    if (!item.passage) return [];
+    const text = make("blockquote", { tabIndex: 0, lang: item.language ?? "", dir: "auto" });
+    const details = make("details", { className: "rests-on" }, make("summary", { textContent: [say("disputes_rests_on"), item.source].filter(Boolean).join(" · ") }), text);
+    details.addEventListener("toggle", async () => {
+      if (!details.open || text.textContent) return;
+      text.textContent = "…";
+      const passage = await ask("rests_on", { ticket: item.ticket }).then((reply) => reply.text, () => "");
+      text.textContent = passage || say("disputes_passage_away");
+    });
+    return [details];
   }
 
   function disputeText(item, html, kind = "") {
