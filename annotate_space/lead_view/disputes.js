@@ -82,7 +82,7 @@
     const known = new Set(queue.map((item) => item.ticket));
     const fresh = reply.items.filter((item) => !known.has(item.ticket) && !gone.has(item.ticket));
     queue.push(...fresh.map((item) => ({ ...item, language: reply.language })));
-    total = fresh.length || queue.length ? Math.max(reply.total, queue.length) : 0;
+    total = fresh.length ? Math.max(reply.total, queue.length) : queue.length; // else it would ask for ever
     settledTotal = reply.settled;
     fillChoice("disputes-task", say("disputes_any_task"), Object.entries(reply.tasks).map(([task, n]) => [task, taskName(task), n]));
     fillChoice("disputes-topic", say("disputes_any_topic"), Object.entries(reply.topics).sort(([, a], [, b]) => b - a).map(([topic, n]) => [topic, topic, n]));
@@ -299,6 +299,12 @@
     part("disputes-settled").setAttribute("aria-pressed", String(settledShown));
   }
 
+  // What came on the screen, for who does not see it.
+  function announce(first = "") {
+    const text = queue[place] ? part("dispute").querySelector(".instruction")?.textContent.trim().slice(0, 300) : "";
+    tell([first, text].filter(Boolean).join(" "));
+  }
+
   function toTop() {
     const narrow = matchMedia("(max-width: 720px)").matches; // what is above takes half of the screen
     if (narrow || part("dispute").getBoundingClientRect().top < 0) part("dispute").scrollIntoView({ block: "start" });
@@ -318,7 +324,7 @@
     const done = { item, sending };
     decided.push(done);
     paintDispute();
-    tell(say(total ? "disputes_told" : "disputes_told_last", { n: number(total) }));
+    announce(say(total ? "disputes_told" : "disputes_told_last", { n: number(total) }));
     toTop();
     try {
       settledTotal = (await sending).settled;
@@ -358,6 +364,7 @@
   function stepDisputes(by) {
     place = Math.max(0, Math.min(queue.length, place + by));
     paintDispute();
+    announce();
     toTop();
   }
 
