@@ -31,7 +31,7 @@ from annotate_space.questions import (
     Question,
     Totals,
 )
-from annotate_space.votes import Person, to_moment, visitor_named
+from annotate_space.votes import Answer, Person, to_moment, visitor_named
 from pipeline.core.controls import Control
 from pipeline.core.feedback import FeedbackEvent, Key
 from pipeline.core.schema import TASKS, AnnotationSettings, Cell, Task
@@ -133,6 +133,16 @@ class Board:
         """When the newest event with this key was received, also if it took an answer back."""
         with self._guard:
             return self._answers.newest(key)
+
+    def answer(self, key: Key) -> Answer:
+        """What stands for a key: what somebody said last of one thing."""
+        with self._guard:
+            return self._answers.answer(key)
+
+    def newest_id(self, key: Key) -> str | None:
+        """The id of the newest event with this key, also if it took an answer back."""
+        with self._guard:
+            return self._answers.newest_id(key)
 
     def next(
         self,

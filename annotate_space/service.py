@@ -8,7 +8,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any, Final, TypeVar
@@ -19,6 +19,7 @@ from annotate_space.board import Board, Question
 from annotate_space.cards import Card
 from annotate_space.catalog import Catalog
 from annotate_space.journal import Journal
+from annotate_space.lately import Lately
 from annotate_space.limits import Limits
 from annotate_space.people import AskName, Door, HubUser, Person, secret_of
 from annotate_space.recent import Recent
@@ -47,7 +48,7 @@ from pipeline.core.projects import (
     require_project,
     work_folder,
 )
-from pipeline.core.schema import Project, Sample, Task
+from pipeline.core.schema import AnnotationSettings, Project, Sample, Task
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.core.store_folder import FolderStore
@@ -76,11 +77,14 @@ class Receipt:
     Attributes:
         received: Ids that are in the journal or further; the server will not lose them.
         rejected: Why others were refused, by id; sending them again will not help.
+        outdated: Ids among those refused because a newer answer than the ones they were to replace
+            had come.
         wrote: By id, which models wrote the answers that were judged, in the order shown.
     """
 
     received: list[str] = field(default_factory=list)
-    rejected: dict[str, str] = field(default_factory=dict)
+    rejected: dict[str, InvalidInput] = field(default_factory=dict)
+    outdated: list[str] = field(default_factory=list)
     wrote: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -109,6 +113,7 @@ class AnnotateService:
         self.board = Board(self.catalog)
         self.recent = Recent()
         self.verdicts = Verdicts()
+        self.lately = Lately()
         self._bad_lines: list[BadLine] = []
         self._own = EventIds()
         self._troubles: dict[str, str] = {}
@@ -213,6 +218,9 @@ class AnnotateService:
 
         As a ``verdict``, which only a lead may give, each settles its question.
 
+        One with ``replaces``, a list of ids, is refused unless the newest answer to its question is
+        one of these.
+
         Raises:
             InvalidInput: More than ``MAX_EVENTS``.
             StoreUnavailable: The disk refused; nothing was kept and all can be sent again.
@@ -220,7 +228,9 @@ class AnnotateService:
         _limit(len(sent))
         receipt = Receipt()
         named = [(_event_id(raw), raw) for raw in sent]
-        with self._claimed({event_id for event_id, _ in named}):
+        # The tickets as well: what an answer replaces must not change meanwhile.
+        tickets = {f"ticket {raw.get('ticket')}" for raw in sent}
+        with self._claimed({event_id for event_id, _ in named} | tickets):
             fresh: dict[str, FeedbackEvent] = {}
             latest: dict[Key, str] = {}
             for event_id, raw in named:
@@ -228,8 +238,13 @@ class AnnotateService:
                     try:
                         question = self._tickets.open(person.annotator, raw.get("ticket"))
                         event = self._event({**raw, "event_id": event_id}, question, person)
+                        self._require_newest(raw, event.key())
+                    except Outdated as error:
+                        receipt.outdated.append(event_id)
+                        receipt.rejected[event_id] = error
+                        continue
                     except InvalidInput as error:
-                        receipt.rejected[event_id[:200]] = str(error)
+                        receipt.rejected[event_id[:200]] = error
                         continue
                     except StoreUnavailable as error:
                         _log.warning("An answer has to be sent again: %s", error)
@@ -241,8 +256,8 @@ class AnnotateService:
                     if event.status != "withdrawn" and (names := self._authors(question)):
                         receipt.wrote[event_id] = names
                 elif event_id not in fresh and not self._is_own(person.annotator, event_id):
-                    receipt.rejected[event_id] = (
-                        "Another answer has this event_id. Send it under a new one."
+                    receipt.rejected[event_id] = InvalidInput(
+                        "Another answer has this event_id.", "Send it under a new one."
                     )
                     continue
                 receipt.received.append(event_id)
@@ -264,11 +279,15 @@ class AnnotateService:
             for event_id, undo_id in undo_ids.items():
                 event = events.get(event_id)
                 if event is None:
-                    receipt.rejected[event_id[:200]] = "There is no such answer of yours."
+                    receipt.rejected[event_id[:200]] = InvalidInput(
+                        "There is no such answer of yours.", "Reload the page."
+                    )
                 elif self.board.knows(undo_id):
                     receipt.received.append(event_id)
                 elif self._newest(event.key()) != event.received_at:
-                    receipt.rejected[event_id] = "A later answer of yours has replaced it."
+                    receipt.rejected[event_id] = InvalidInput(
+                        "A later answer of yours has replaced it.", "Reload the page."
+                    )
                 else:
                     gone = event.model_copy(
                         update={
@@ -361,6 +380,22 @@ class AnnotateService:
         """What ``ticket`` was issued for; see ``Tickets.open``."""
         return self._tickets.open(person.annotator, ticket)
 
+    def card_again(self, person: Person, question: Question) -> Card | None:
+        """The card of a question that ``person`` answered, as it was handed to them.
+
+        None if it cannot be shown any more, or not now.
+        """
+        try:
+            sample = self._sample(question)
+            if sample is not None:
+                question = replace(question, topic=sample.topic, perspective=sample.perspective)
+            card = cards.plain_card(question, sample, person.annotator, self.project.annotation)
+        except (KeyError, ValueError, SeedbedError):
+            return None
+        if not can_be_answered(card):
+            return None
+        return card | {"ticket": self._tickets.issue(person.annotator, question)}
+
     def reload(self) -> None:
         """Put in force what was changed in the project's settings, as far as it can be used.
 
@@ -381,26 +416,25 @@ class AnnotateService:
         except SeedbedError as error:
             _log.warning("What others added cannot be looked for: %s", error)
 
-    def passage(self, person: Person, ticket: str, *, hidden: bool = False) -> str:
+    def passage(
+        self, person: Person, ticket: str, settings: AnnotationSettings | None = None
+    ) -> str:
         """The passage of a document that a question's sample rests on; empty if on none.
 
-        Texts of documents never change, so the last ones are kept. ``hidden``: also where the
-        project does not show it.
+        Texts of documents never change, so the last ones are kept. ``settings`` tell what may be
+        shown; if None, the project's.
 
         Raises:
             InvalidInput: The ticket is not this person's.
             StoreUnavailable: The document cannot be read now.
         """
-        if not (hidden or self.project.annotation.show_source):
-            return ""
         question = self._tickets.open(person.annotator, ticket)
         try:
             sample = self._sample(question)
         except KeyError as error:
             raise InvalidInput("This sample is no longer in the project.", "Go on.") from error
-        if sample is None or sample.document is None or sample.span is None:
-            return ""
-        return self._passage(sample.document, sample.span)
+        place = cards.passage_of(question, sample, settings or self.project.annotation)
+        return "" if place is None else self._passage(*place)
 
     def _held(self, person: Person, tickets: Sequence[str]) -> Iterator[str]:
         for ticket in tickets:
@@ -456,17 +490,26 @@ class AnnotateService:
             exam_options=options,
         )
 
+    def _require_newest(self, raw: Mapping[str, Any], key: Key) -> None:
+        replaces = raw.get("replaces")
+        if replaces is None:
+            return
+        if not isinstance(replaces, list) or len(replaces) > MAX_EVENTS:
+            raise InvalidInput(f"replaces is a list of at most {MAX_EVENTS} ids.", "Leave it out.")
+        if self.board.newest_id(key) not in replaces:
+            raise Outdated("A newer answer of yours to this question counts.", "Look at it first.")
+
     @contextmanager
-    def _claimed(self, event_ids: set[str]) -> Iterator[None]:
+    def _claimed(self, names: set[str]) -> Iterator[None]:
         """Wait until nobody else is keeping one of these: a message may arrive twice at once."""
         with self._settled:
-            self._settled.wait_for(lambda: self._claims.isdisjoint(event_ids))
-            self._claims |= event_ids
+            self._settled.wait_for(lambda: self._claims.isdisjoint(names))
+            self._claims |= names
         try:
             yield
         finally:
             with self._settled:
-                self._claims -= event_ids
+                self._claims -= names
                 self._settled.notify_all()
 
     def _keep(self, events: list[FeedbackEvent]) -> None:
@@ -520,6 +563,8 @@ class AnnotateService:
                 self._own.add(f"{event.annotator}\n{event.event_id}")
             if not event.verdict:
                 self.recent.note(event)
+            if event.received_at >= self._opened_at:  # what was there before is read at once
+                self.lately.note(event)
         if event.verdict:
             self.verdicts.record(event)
 
@@ -590,6 +635,10 @@ class AnnotateService:
             after = self._last_moment + timedelta(milliseconds=1)
             self._last_moment = max(datetime.now(UTC), after)
             return timestamp(self._last_moment)
+
+
+class Outdated(InvalidInput):
+    """An answer was to replace one that is no longer the newest."""
 
 
 def _event_id(raw: Mapping[str, Any]) -> str:

@@ -197,6 +197,46 @@ class SampleVerdict:
         return good | {edit.completion_id for edit in self.edits if edit.completion_id}
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How every sample stands, by its place in ``Judgements.samples``.
+
+    Attributes:
+        judged: Anybody gave an answer, as ``SampleVerdict.judged``.
+        good: A completion was found good or rewritten, or the exam item right.
+        bad: A completion was found not good, or the exam item no good.
+        disputed: As ``SampleVerdict.disputed``.
+        flagged: A judgement flags it.
+    """
+
+    judged: Flags
+    good: Flags
+    bad: Flags
+    disputed: Flags
+    flagged: Flags
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStanding:
+    """How the questions of a task stand, one row for each.
+
+    Attributes:
+        sample: Places in ``Judgements.samples``.
+        subjects: ``completion`` of thumbs, ``first`` and ``second`` of pairs: places in
+            ``Judgements.completions``.
+        answer: What settles it, as in ``Judgements.frame``; of an exam item the row of a judgement
+            that says what is right, below 0 if the item is no good.
+        settled: Where ``answer`` says something.
+        disputed: Whether there are enough votes, which differ, and it is not settled.
+    """
+
+    sample: Numbers
+    subjects: dict[str, Codes]
+    answer: Numbers
+    settled: Flags
+    disputed: Flags
+
+
 class Consensus:
     """What is settled, by sample.
 
@@ -234,15 +274,6 @@ class Consensus:
         for place, sample_id in enumerate(self.judgements.samples):
             yield self._of(sample_id.as_py(), place)
 
-    def settled(self, task: Task) -> Flags:
-        """Which questions of thumbs, pairwise or exam are settled, in the order of ``Questions``.
-
-        Also as a tie, or as no good.
-        """
-        tables = {"thumbs": self._thumbs, "pairwise": self._pairs, "exam": self._exam}
-        found: Flags = tables[task].answer != _UNSETTLED
-        return found
-
     @cached_property
     def accepted_completions(self) -> int:
         """How many completions thumbs found good."""
@@ -252,6 +283,50 @@ class Consensus:
     def settled_pairs(self) -> int:
         """How many pairs have a winner."""
         return int(np.isin(self._pairs.answer, (FIRST, SECOND)).sum())
+
+    @cached_property
+    def standing(self) -> Standing:
+        """How every sample stands, without the cost of looking at each."""
+        size = len(self.judgements.samples)
+        judged, good, bad, disputed = np.zeros((4, size), np.bool_)
+        thumbs, pairs, exam = self._thumbs, self._pairs, self._exam
+        for table in (thumbs, pairs, exam):
+            samples = _samples(table.starts)
+            judged[samples] = True
+            disputed[samples[table.disputed]] = True
+        judged[_samples(self._stars.starts)] = True
+        good[_samples(thumbs.starts)[thumbs.answer == 1]] = True
+        bad[_samples(thumbs.starts)[thumbs.answer == 0]] = True
+        first_won = np.where(pairs.answer == FIRST, pairs.subjects["first"], -1)
+        winner = np.where(pairs.answer == SECOND, pairs.subjects["second"], first_won)
+        # Of a completion with thumbs they say more than that it won.
+        many = max(1, len(self.judgements.completions))
+        thumbed = _samples(thumbs.starts) * many + thumbs.subjects["completion"]
+        won = (winner >= 0) & ~np.isin(_samples(pairs.starts) * many + winner, thumbed)
+        good[_samples(pairs.starts)[won]] = True
+        good[_samples(exam.starts)[exam.answer >= 0]] = True
+        bad[_samples(exam.starts)[exam.answer == DISCARD]] = True
+        for place in np.unique(_samples(self._edits_from)).tolist():
+            if any(self._edited(place)):
+                judged[place] = good[place] = True
+        return Standing(judged, good, bad, disputed, self._flags > 0)
+
+    def of_task(self, task: Literal["thumbs", "pairwise", "exam"]) -> TaskStanding:
+        """How the questions of a task stand, in the order of their ids."""
+        table = {"thumbs": self._thumbs, "pairwise": self._pairs, "exam": self._exam}[task]
+        per_sample = np.diff(table.starts)
+        return TaskStanding(
+            sample=np.repeat(np.arange(len(per_sample)), per_sample),
+            subjects=table.subjects,
+            answer=table.answer,
+            settled=table.answer != _UNSETTLED,
+            disputed=table.disputed,
+        )
+
+    @property
+    def mean_stars(self) -> Floats:
+        """The true mean of each completion that people gave stars."""
+        return self._stars.total / self._stars.count
 
     def _of(self, sample_id: str, place: int) -> SampleVerdict:
         thumbs, pairs, stars, exam = (
@@ -579,6 +654,11 @@ def _count(question: Codes, answers: npt.NDArray[Any], size: int, kinds: int) ->
 def _starts(samples: Codes, count: int) -> Numbers:
     """For each of ``count`` samples the first of its rows; at the end, how many there are."""
     return np.searchsorted(samples, np.arange(count + 1))
+
+
+def _samples(starts: Numbers) -> Numbers:
+    """The sample of each row, from what ``_starts`` returned."""
+    return np.repeat(np.arange(len(starts) - 1), np.diff(starts))
 
 
 def _tell(consensus: Consensus, task: str, annotators: Codes, reliability: Floats) -> None:

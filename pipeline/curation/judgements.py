@@ -542,7 +542,7 @@ class _Rebuilt:
             label=bool(answer) if task == "thumbs" and told else None,
             left_id=left,
             right_id=right,
-            preference=_preference(answer, first_left) if task == "pairwise" and told else None,
+            preference=preference(answer, first_left) if task == "pairwise" and told else None,
             rating=answer if task == "rate" and told else None,
             text=self.read.written.text(row),
             option=self._name("option", row),
@@ -572,7 +572,8 @@ class _Rebuilt:
         return timestamp(moment)
 
 
-def _preference(answer: int, first_left: int) -> Preference:
+def preference(answer: int, first_left: int) -> Preference:
+    """What was said of a pair as it was shown, from the columns of ``Judgements.frame``."""
     if answer in (TIE, BOTH_BAD):
         return "tie" if answer == TIE else "both_bad"
     return "left" if (answer == FIRST) == bool(first_left) else "right"
