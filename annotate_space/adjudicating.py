@@ -16,7 +16,7 @@ from annotate_space.service import AnnotateService
 from annotate_space.verdicts import completion_ids
 from pipeline.core.errors import InvalidInput, SeedbedError, StoreUnavailable
 from pipeline.core.feedback import FeedbackEvent
-from pipeline.core.schema import Task
+from pipeline.core.schema import AnnotationSettings, Task
 
 PAGE: Final = 10
 """Questions told at once."""
@@ -93,6 +93,15 @@ def reopen(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     return {"settled": len(service.verdicts.standing())}
 
 
+def rests_on(opening: Opening, payload: Payload, caller: Caller) -> Reply:
+    """The passage of a document that a question's sample rests on."""
+    service, lead = _enter(opening, caller)
+    ticket = payload.get("ticket")
+    if not isinstance(ticket, str):
+        raise InvalidInput("This page did not say which question it shows.", "Reload the page.")
+    return {"text": service.passage(lead, ticket, _as_lead(service))}
+
+
 def _enter(opening: Opening, caller: Caller) -> tuple[AnnotateService, Person]:
     service = lead_service(opening, caller)
     name = service.door.annotator(caller.user)
@@ -102,8 +111,7 @@ def _enter(opening: Opening, caller: Caller) -> tuple[AnnotateService, Person]:
 def _shown(service: AnnotateService, lead: Person, item: Mapping[str, Any]) -> Card:
     """A question as the lead sees it; ``unreadable`` if its sample cannot be shown.
 
-    Leads see topic and source whatever the annotators see; who wrote an answer is not told to them
-    either.
+    Who wrote an answer is not told to leads either.
     """
     told = {name: item[name] for name in ("task", "votes", "more_votes", "remarks")}
     told["votes_settle"] = item.get("votes_settle", False)
@@ -116,13 +124,18 @@ def _shown(service: AnnotateService, lead: Person, item: Mapping[str, Any]) -> C
             topic=sample.topic,
             perspective=sample.perspective,
         )
-        settings = service.project.annotation.model_copy(
-            update={"show_topic": True, "blind_exam": False}
+        card = cards.for_screen(
+            cards.plain_card(question, sample, lead.annotator, _as_lead(service))
         )
-        card = cards.for_screen(cards.plain_card(question, sample, lead.annotator, settings))
     except (KeyError, SeedbedError):
         return told | {"unreadable": True, "ticket": f"{item['task']} {item['sample_id']}"}
     return card | told | {"unreadable": False, "ticket": service.ticket(lead, question)}
+
+
+def _as_lead(service: AnnotateService) -> AnnotationSettings:
+    """Leads see topic, source and passage whatever the annotators see."""
+    shown = {"show_topic": True, "show_source": True, "blind_exam": False}
+    return service.project.annotation.model_copy(update=shown)
 
 
 def _verdict(event: FeedbackEvent) -> dict[str, Any]:

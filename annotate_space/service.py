@@ -48,7 +48,7 @@ from pipeline.core.projects import (
     require_project,
     work_folder,
 )
-from pipeline.core.schema import Project, Sample, Task
+from pipeline.core.schema import AnnotationSettings, Project, Sample, Task
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.core.store_folder import FolderStore
@@ -416,10 +416,13 @@ class AnnotateService:
         except SeedbedError as error:
             _log.warning("What others added cannot be looked for: %s", error)
 
-    def passage(self, person: Person, ticket: str) -> str:
+    def passage(
+        self, person: Person, ticket: str, settings: AnnotationSettings | None = None
+    ) -> str:
         """The passage of a document that a question's sample rests on; empty if on none.
 
-        Texts of documents never change, so the last ones are kept.
+        Texts of documents never change, so the last ones are kept. ``settings`` tell what may be
+        shown; if None, the project's.
 
         Raises:
             InvalidInput: The ticket is not this person's.
@@ -430,7 +433,7 @@ class AnnotateService:
             sample = self._sample(question)
         except KeyError as error:
             raise InvalidInput("This sample is no longer in the project.", "Go on.") from error
-        place = cards.passage_of(question, sample, self.project.annotation)
+        place = cards.passage_of(question, sample, settings or self.project.annotation)
         return "" if place is None else self._passage(*place)
 
     def _held(self, person: Person, tickets: Sequence[str]) -> Iterator[str]:

@@ -66,6 +66,7 @@ def build_app(opening: Opening) -> gr.Blocks:
                 settle=adjudicating.settle,
                 settled=adjudicating.settled,
                 reopen=adjudicating.reopen,
+                rests_on=adjudicating.rests_on,
                 search=searching.search,
                 sample=searching.sample,
                 mark=searching.mark,

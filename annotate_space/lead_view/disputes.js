@@ -82,7 +82,7 @@
     const known = new Set(queue.map((item) => item.ticket));
     const fresh = reply.items.filter((item) => !known.has(item.ticket) && !gone.has(item.ticket));
     queue.push(...fresh.map((item) => ({ ...item, language: reply.language })));
-    total = fresh.length || queue.length ? Math.max(reply.total, queue.length) : 0;
+    total = fresh.length ? Math.max(reply.total, queue.length) : queue.length; // else it would ask for ever
     settledTotal = reply.settled;
     fillChoice("disputes-task", say("disputes_any_task"), Object.entries(reply.tasks).map(([task, n]) => [task, taskName(task), n]));
     fillChoice("disputes-topic", say("disputes_any_topic"), Object.entries(reply.topics).sort(([, a], [, b]) => b - a).map(([topic, n]) => [topic, topic, n]));
@@ -149,7 +149,7 @@
     const where = [taskName(item.task), item.topic, item.perspective].filter(Boolean).join(" · ");
     const told = [make("p", { className: "where" }, make("span", { textContent: where }), ...(item.votes_settle ? [make("span", { className: "badge", textContent: say("disputes_votes_settle") })] : []), ...(item === queue[place] ? [make("span", { className: "place" })] : []))];
     if (item.unreadable) return [...told, make("p", { className: "note", textContent: say("disputes_unreadable") }), ...besides(item)];
-    told.push(make("h2", { className: "unseen", textContent: say("disputes_question") }), disputeText(item, item.instruction, "instruction"));
+    told.push(make("h2", { className: "unseen", textContent: say("disputes_question") }), disputeText(item, item.instruction, "instruction"), ...restsOn(item));
     if (item.task === "exam") told.push(examChoices(item));
     else if (item.task === "pairwise") {
       told.push(make("div", { className: "pair" }, ...["left", "right"].map((side, index) => make("section", { "aria-label": answerName(side, item) },
@@ -158,6 +158,20 @@
       told.push(make("section", {}, disputeText(item, item.answers[0].html)));
     }
     return [...told, ...besides(item)];
+  }
+
+  // The passage of a document, asked for when it is opened.
+  function restsOn(item) {
+    if (!item.passage) return [];
+    const text = make("blockquote", { tabIndex: 0, lang: item.language ?? "", dir: "auto" });
+    const details = make("details", { className: "rests-on" }, make("summary", { textContent: [say("disputes_rests_on"), item.source].filter(Boolean).join(" · ") }), text);
+    details.addEventListener("toggle", async () => {
+      if (!details.open || text.textContent) return;
+      text.textContent = "…";
+      const passage = await ask("rests_on", { ticket: item.ticket }).then((reply) => reply.text, () => "");
+      text.textContent = passage || say("disputes_passage_away");
+    });
+    return [details];
   }
 
   function disputeText(item, html, kind = "") {
@@ -285,6 +299,12 @@
     part("disputes-settled").setAttribute("aria-pressed", String(settledShown));
   }
 
+  // What came on the screen, for who does not see it.
+  function announce(first = "") {
+    const text = queue[place] ? part("dispute").querySelector(".instruction")?.textContent.trim().slice(0, 300) : "";
+    tell([first, text].filter(Boolean).join(" "));
+  }
+
   function toTop() {
     const narrow = matchMedia("(max-width: 720px)").matches; // what is above takes half of the screen
     if (narrow || part("dispute").getBoundingClientRect().top < 0) part("dispute").scrollIntoView({ block: "start" });
@@ -304,7 +324,7 @@
     const done = { item, sending };
     decided.push(done);
     paintDispute();
-    tell(say(total ? "disputes_told" : "disputes_told_last", { n: number(total) }));
+    announce(say(total ? "disputes_told" : "disputes_told_last", { n: number(total) }));
     toTop();
     try {
       settledTotal = (await sending).settled;
@@ -344,6 +364,7 @@
   function stepDisputes(by) {
     place = Math.max(0, Math.min(queue.length, place + by));
     paintDispute();
+    announce();
     toTop();
   }
 

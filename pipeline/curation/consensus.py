@@ -274,15 +274,6 @@ class Consensus:
         for place, sample_id in enumerate(self.judgements.samples):
             yield self._of(sample_id.as_py(), place)
 
-    def settled(self, task: Task) -> Flags:
-        """Which questions of thumbs, pairwise or exam are settled, in the order of ``Questions``.
-
-        Also as a tie, or as no good.
-        """
-        tables = {"thumbs": self._thumbs, "pairwise": self._pairs, "exam": self._exam}
-        found: Flags = tables[task].answer != _UNSETTLED
-        return found
-
     @cached_property
     def accepted_completions(self) -> int:
         """How many completions thumbs found good."""

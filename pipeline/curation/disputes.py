@@ -72,13 +72,13 @@ def _of_task(consensus: Consensus, task: Task) -> Disputes:
     size = len(asked)
     verdict = judgements.column("verdict", np.bool_)[asked.rows]
     by_lead: Flags = np.bincount(asked.question[verdict], minlength=size) > 0
-    if task == "rate":
-        spread, apart = _of_stars(judgements, asked, ~verdict)
-        differ, settled = apart >= FAR_APART, by_lead
-    else:
+    if task in ("thumbs", "pairwise", "exam"):
         spread = _of_answers(judgements, asked, task, ~verdict)
         differ = (spread > 0) | (_of_answers(judgements, asked, task, verdict) > 0)
-        settled = consensus.settled(task)
+        settled = consensus.of_task(task).settled
+    else:
+        spread, apart = _of_stars(judgements, asked, ~verdict)
+        differ, settled = apart >= FAR_APART, by_lead
     chosen = np.flatnonzero(differ)
     rows = asked.rows[asked.first[chosen]]
     return Disputes(

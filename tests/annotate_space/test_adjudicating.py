@@ -16,10 +16,13 @@ from annotate_space.questions import Question
 from annotate_space.study import disputes as study
 from annotate_space.study.material import Material
 from annotate_space.ui import Handler
+from pipeline.core import layout
+from pipeline.core.documents.kept import NewDocument, keep_documents
 from pipeline.core.errors import InvalidInput, NotAllowed
 from pipeline.core.feedback import FeedbackEvent
 from pipeline.core.projects import load_feedback, load_project, read_feedback
-from pipeline.core.schema import Sample
+from pipeline.core.samples import to_parquet
+from pipeline.core.schema import Sample, Span
 from pipeline.core.settings import Settings
 from pipeline.core.store_folder import FolderStore
 from tests.factories import a_sample, fill, pair, thumb
@@ -159,6 +162,22 @@ def test_what_leads_did_since_the_reading_counts(material: Material) -> None:
 def shown(opening: Opening, **payload: object) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = adjudicating.disputes(opening, payload, LEAD)["items"]
     return items
+
+
+def test_a_lead_may_read_what_a_question_rests_on(folder: Path) -> None:
+    store = make(folder)
+    text = "Clay crumbles when it is dry. Plough it then."
+    keep_documents(store, [NewDocument("soil.txt", b"x", "txt", "", text, None, "seedbed")])
+    resting = EXAM.model_copy(update={"document": "soil.txt", "span": Span(start=0, end=29)})
+    store.commit({layout.sample_shard("run", 0): to_parquet([resting])}, message="Again")
+    opening = Opening(Settings(project=str(folder)))
+    question = Question("exam", EXAM.sample_id)
+    ticket = opening.service().ticket(Person("owner", "owner", "hub"), question)
+    told = adjudicating.rests_on(opening, {"ticket": ticket}, LEAD)
+    assert told == {"text": "Clay crumbles when it is dry."}
+    with pytest.raises(InvalidInput):
+        adjudicating.rests_on(opening, {"ticket": None}, LEAD)
+    opening.close()
 
 
 def verdicts(folder: Path) -> list[FeedbackEvent]:

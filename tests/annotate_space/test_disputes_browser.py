@@ -69,7 +69,7 @@ def test_a_lead_settles_reopens_and_leaves_open_with_keys(
     page.keyboard.type("Xa: it names another crop")
     page.keyboard.press("Escape")
     page.keyboard.press("x")
-    expect(panel).to_contain_text("1 are left open")
+    expect(panel).to_contain_text("Left open: 1")
     page.keyboard.press("u")
     question(page, "field 1")
     expect(panel.get_by_label("Why you decide so")).to_have_value("Xa: it names another crop")

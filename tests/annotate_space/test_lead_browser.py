@@ -264,7 +264,7 @@ def test_by_keyboard(space: RunningSpace, new_page: NewPage) -> None:
     expect(page.get_by_role("tabpanel", name="Settings")).to_be_visible()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("tabpanel", name="People")).to_be_visible()
+    expect(page.get_by_role("tabpanel", name="Insights")).to_be_visible()
     page.keyboard.press("a")
     page.get_by_role("button", name="Back to the cards").press("Enter")
     expect(page.locator("article.card")).to_be_visible()
