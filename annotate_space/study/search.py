@@ -95,8 +95,16 @@ def sample(material: Material, payload: dict[str, Any]) -> dict[str, Any]:
     return _searcher(material).whole(payload["sample_id"], Query.of(payload["text"]))
 
 
-@lru_cache(maxsize=1)
+_MAKING: Final = threading.Lock()
+
+
 def _searcher(material: Material) -> Searcher:
+    with _MAKING:  # two who ask first at the same moment share one
+        return _made(material)
+
+
+@lru_cache(maxsize=1)
+def _made(material: Material) -> Searcher:
     return Searcher(material)
 
 
@@ -194,10 +202,10 @@ class Searcher:
         text = wanted.text.strip()
         if wanted.meaning and text:
             model = reading.project.generation.quality.embedding_model
-            if not self._ready(model):
+            vectors = self._indexing.vectors(reader) if self._ready(model) else None
+            if vectors is None:
                 return np.zeros(0, np.int32)
-            vector = self._indexing.meaning.vectors([text])[0]
-            near = self._indexing.vectors().cosines(vector)
+            near = vectors.cosines(self._indexing.meaning.vectors([text])[0])
             numbers = nearest(near, _numbers(fits), MOST_NEAR)
             return numbers if wanted.sort == "best" else _sorted(numbers, rows, wanted.sort)
         query = Query.of(text)
