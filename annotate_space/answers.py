@@ -23,8 +23,10 @@ _ALWAYS: Final = frozenset(
         "answered_at",
         "duration_ms",
         "guidelines_version",
+        "replaces",
     }
 )
+_NOT_KEPT: Final = frozenset({"ticket", "replaces"})
 _ANSWER: Final[Mapping[Task, frozenset[str]]] = {
     "thumbs": frozenset({"label"}),
     "pairwise": frozenset({"preference"}),
@@ -79,7 +81,7 @@ def to_event(
             f"An answer to {question.task} has no field {', '.join(map(repr, unknown))[:200]}.",
             "Leave it out.",
         )
-    fields = {name: value for name, value in raw.items() if name != "ticket"}
+    fields = {name: value for name, value in raw.items() if name not in _NOT_KEPT}
     fields.setdefault("status", "submitted")
     try:
         event = FeedbackEvent.model_validate(

@@ -103,11 +103,7 @@ class Answers:
 
     def newest(self, key: Key) -> str | None:
         """When the newest event with this key was received."""
-        waiting = self._waiting.get(key)
-        if waiting is not None:
-            return to_moment(self.votes.moment(waiting.row))
-        person, found = self.votes.known(key.annotator), self.resolve(key)
-        row = None if person is None or found is None else person.rows.get(found)
+        row = self._row(key)
         return None if row is None else to_moment(self.votes.moment(row))
 
     def answer(self, key: Key) -> Answer:
@@ -115,6 +111,11 @@ class Answers:
         person, found = self.votes.known(key.annotator), self.resolve(key)
         row = None if person is None or found is None else person.rows.get(found)
         return NOTHING if row is None else self.votes.answer(row)
+
+    def newest_id(self, key: Key) -> str | None:
+        """The id of the newest event with this key."""
+        row = self._row(key)
+        return None if row is None else self.votes.event_id(row)
 
     def stands(self, person: Person, found: int) -> bool:
         """Whether a person answered, flagged or skipped a question and did not take it back."""
@@ -194,6 +195,13 @@ class Answers:
             topic=topic,
             perspective=perspective,
         )
+
+    def _row(self, key: Key) -> int | None:
+        waiting = self._waiting.get(key)
+        if waiting is not None:
+            return waiting.row
+        person, found = self.votes.known(key.annotator), self.resolve(key)
+        return None if person is None or found is None else person.rows.get(found)
 
     def _shown(
         self, person: Person, task: Task, sample_id: str, number: int, within: int

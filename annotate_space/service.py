@@ -8,7 +8,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any, Final, TypeVar
@@ -19,12 +19,14 @@ from annotate_space.board import Board, Question
 from annotate_space.cards import Card
 from annotate_space.catalog import Catalog
 from annotate_space.journal import Journal
+from annotate_space.lately import Lately
 from annotate_space.limits import Limits
 from annotate_space.people import AskName, Door, HubUser, Person, secret_of
 from annotate_space.recent import Recent
 from annotate_space.study.process import Study
 from annotate_space.sync import Syncer
 from annotate_space.tickets import Tickets
+from annotate_space.verdicts import Verdicts
 from annotate_space.votes import EventIds
 from annotate_space.watch import Inbox, Watcher
 from pipeline.core import controls, invitations, layout
@@ -75,11 +77,14 @@ class Receipt:
     Attributes:
         received: Ids that are in the journal or further; the server will not lose them.
         rejected: Why others were refused, by id; sending them again will not help.
+        outdated: Ids among those refused because a newer answer than the ones they were to replace
+            had come.
         wrote: By id, which models wrote the answers that were judged, in the order shown.
     """
 
     received: list[str] = field(default_factory=list)
-    rejected: dict[str, str] = field(default_factory=dict)
+    rejected: dict[str, InvalidInput] = field(default_factory=dict)
+    outdated: list[str] = field(default_factory=list)
     wrote: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -107,6 +112,8 @@ class AnnotateService:
         self.catalog = Catalog(self.store)
         self.board = Board(self.catalog)
         self.recent = Recent()
+        self.verdicts = Verdicts()
+        self.lately = Lately()
         self._bad_lines: list[BadLine] = []
         self._own = EventIds()
         self._troubles: dict[str, str] = {}
@@ -204,8 +211,15 @@ class AnnotateService:
                 looked = True
         return made
 
-    def submit(self, person: Person, sent: Sequence[Mapping[str, Any]]) -> Receipt:
+    def submit(
+        self, person: Person, sent: Sequence[Mapping[str, Any]], *, verdict: bool = False
+    ) -> Receipt:
         """Keep events durably, each once, in the order given.
+
+        As a ``verdict``, which only a lead may give, each settles its question.
+
+        One with ``replaces``, a list of ids, is refused unless the newest answer to its question is
+        one of these.
 
         Raises:
             InvalidInput: More than ``MAX_EVENTS``.
@@ -214,7 +228,9 @@ class AnnotateService:
         _limit(len(sent))
         receipt = Receipt()
         named = [(_event_id(raw), raw) for raw in sent]
-        with self._claimed({event_id for event_id, _ in named}):
+        # The tickets as well: what an answer replaces must not change meanwhile.
+        tickets = {f"ticket {raw.get('ticket')}" for raw in sent}
+        with self._claimed({event_id for event_id, _ in named} | tickets):
             fresh: dict[str, FeedbackEvent] = {}
             latest: dict[Key, str] = {}
             for event_id, raw in named:
@@ -222,19 +238,26 @@ class AnnotateService:
                     try:
                         question = self._tickets.open(person.annotator, raw.get("ticket"))
                         event = self._event({**raw, "event_id": event_id}, question, person)
+                        self._require_newest(raw, event.key())
+                    except Outdated as error:
+                        receipt.outdated.append(event_id)
+                        receipt.rejected[event_id] = error
+                        continue
                     except InvalidInput as error:
-                        receipt.rejected[event_id[:200]] = str(error)
+                        receipt.rejected[event_id[:200]] = error
                         continue
                     except StoreUnavailable as error:
                         _log.warning("An answer has to be sent again: %s", error)
                         continue
+                    if verdict:
+                        event = event.model_copy(update={"verdict": True})
                     fresh[event_id] = event = self._after(event, latest)
                     latest[event.key()] = event.received_at
                     if event.status != "withdrawn" and (names := self._authors(question)):
                         receipt.wrote[event_id] = names
                 elif event_id not in fresh and not self._is_own(person.annotator, event_id):
-                    receipt.rejected[event_id] = (
-                        "Another answer has this event_id. Send it under a new one."
+                    receipt.rejected[event_id] = InvalidInput(
+                        "Another answer has this event_id.", "Send it under a new one."
                     )
                     continue
                 receipt.received.append(event_id)
@@ -256,11 +279,15 @@ class AnnotateService:
             for event_id, undo_id in undo_ids.items():
                 event = events.get(event_id)
                 if event is None:
-                    receipt.rejected[event_id[:200]] = "There is no such answer of yours."
+                    receipt.rejected[event_id[:200]] = InvalidInput(
+                        "There is no such answer of yours.", "Reload the page."
+                    )
                 elif self.board.knows(undo_id):
                     receipt.received.append(event_id)
-                elif self.board.newest(event.key()) != event.received_at:
-                    receipt.rejected[event_id] = "A later answer of yours has replaced it."
+                elif self._newest(event.key()) != event.received_at:
+                    receipt.rejected[event_id] = InvalidInput(
+                        "A later answer of yours has replaced it.", "Reload the page."
+                    )
                 else:
                     gone = event.model_copy(
                         update={
@@ -274,6 +301,38 @@ class AnnotateService:
                     receipt.received.append(event_id)
             self._keep(fresh)
         return receipt
+
+    def reopen(self, lead: Person, question: Question, whose: str, event_id: str) -> None:
+        """Take back a lead's verdict, which another lead may do as well; the reason names them.
+
+        Raises:
+            InvalidInput: ``whose`` has none on this question.
+            StoreUnavailable: The disk refused; it can be sent again.
+        """
+        with self._claimed({event_id}):
+            if self.board.knows(event_id):
+                return
+            by_other = whose != lead.annotator
+            event = to_event(
+                {
+                    "event_id": event_id,
+                    "status": "withdrawn",
+                    "reason": f"reopened by {lead.annotator}"[:200] if by_other else None,
+                },
+                question,
+                annotator=whose,
+                received_at=self._next_moment(),
+                exam_options=[],
+            ).model_copy(update={"verdict": True})
+            if not self.verdicts.stands(event.key()):
+                raise InvalidInput(
+                    "This decision was taken back already.", "The list shows what stands now."
+                )
+            self._keep([self._after(event, {})])
+
+    def ticket(self, person: Person, question: Question) -> str:
+        """What lets ``person`` answer ``question``; see ``Tickets.issue``."""
+        return self._tickets.issue(person.annotator, question)
 
     def saved(self, person: Person, event_ids: Iterable[str]) -> dict[str, str]:
         """Answers of ``person`` that are in the dataset, and since when at the latest."""
@@ -321,9 +380,21 @@ class AnnotateService:
         """What ``ticket`` was issued for; see ``Tickets.open``."""
         return self._tickets.open(person.annotator, ticket)
 
-    def ticket(self, person: Person, question: Question) -> str:
-        """Lets ``person`` answer ``question``; for one that they are asked in another way."""
-        return self._tickets.issue(person.annotator, question)
+    def card_again(self, person: Person, question: Question) -> Card | None:
+        """The card of a question that ``person`` answered, as it was handed to them.
+
+        None if it cannot be shown any more, or not now.
+        """
+        try:
+            sample = self._sample(question)
+            if sample is not None:
+                question = replace(question, topic=sample.topic, perspective=sample.perspective)
+            card = cards.plain_card(question, sample, person.annotator, self.project.annotation)
+        except (KeyError, ValueError, SeedbedError):
+            return None
+        if not can_be_answered(card):
+            return None
+        return card | {"ticket": self._tickets.issue(person.annotator, question)}
 
     def reload(self) -> None:
         """Put in force what was changed in the project's settings, as far as it can be used.
@@ -354,16 +425,13 @@ class AnnotateService:
             InvalidInput: The ticket is not this person's.
             StoreUnavailable: The document cannot be read now.
         """
-        if not self.project.annotation.show_source:
-            return ""
         question = self._tickets.open(person.annotator, ticket)
         try:
             sample = self._sample(question)
         except KeyError as error:
             raise InvalidInput("This sample is no longer in the project.", "Go on.") from error
-        if sample is None or sample.document is None or sample.span is None:
-            return ""
-        return self._passage(sample.document, sample.span)
+        place = cards.passage_of(question, sample, self.project.annotation)
+        return "" if place is None else self._passage(*place)
 
     def _held(self, person: Person, tickets: Sequence[str]) -> Iterator[str]:
         for ticket in tickets:
@@ -419,17 +487,26 @@ class AnnotateService:
             exam_options=options,
         )
 
+    def _require_newest(self, raw: Mapping[str, Any], key: Key) -> None:
+        replaces = raw.get("replaces")
+        if replaces is None:
+            return
+        if not isinstance(replaces, list) or len(replaces) > MAX_EVENTS:
+            raise InvalidInput(f"replaces is a list of at most {MAX_EVENTS} ids.", "Leave it out.")
+        if self.board.newest_id(key) not in replaces:
+            raise Outdated("A newer answer of yours to this question counts.", "Look at it first.")
+
     @contextmanager
-    def _claimed(self, event_ids: set[str]) -> Iterator[None]:
+    def _claimed(self, names: set[str]) -> Iterator[None]:
         """Wait until nobody else is keeping one of these: a message may arrive twice at once."""
         with self._settled:
-            self._settled.wait_for(lambda: self._claims.isdisjoint(event_ids))
-            self._claims |= event_ids
+            self._settled.wait_for(lambda: self._claims.isdisjoint(names))
+            self._claims |= names
         try:
             yield
         finally:
             with self._settled:
-                self._claims -= event_ids
+                self._claims -= names
                 self._settled.notify_all()
 
     def _keep(self, events: list[FeedbackEvent]) -> None:
@@ -481,7 +558,12 @@ class AnnotateService:
         if self.board.record(event):
             with self._guard:
                 self._own.add(f"{event.annotator}\n{event.event_id}")
-            self.recent.note(event)
+            if not event.verdict:
+                self.recent.note(event)
+            if event.received_at >= self._opened_at:  # what was there before is read at once
+                self.lately.note(event)
+        if event.verdict:
+            self.verdicts.record(event)
 
     def _is_own(self, annotator: str, event_id: str) -> bool:
         return f"{annotator}\n{event_id}" in self._own
@@ -532,7 +614,7 @@ class AnnotateService:
 
     def _after(self, event: FeedbackEvent, latest: Mapping[Key, str]) -> FeedbackEvent:
         """Place ``event`` after what it replaces, should another server's clock be ahead."""
-        newest = max(self.board.newest(event.key()) or "", latest.get(event.key(), ""))
+        newest = max(self._newest(event.key()) or "", latest.get(event.key(), ""))
         if newest < event.received_at:
             return event
         try:
@@ -541,12 +623,19 @@ class AnnotateService:
         except OverflowError:
             return event  # nothing comes after the end of time
 
+    def _newest(self, key: Key) -> str | None:
+        return self.verdicts.newest(key) if key.verdict else self.board.newest(key)
+
     def _next_moment(self) -> str:
         """A time later than any given before: the order of events is the order of arrival."""
         with self._guard:
             after = self._last_moment + timedelta(milliseconds=1)
             self._last_moment = max(datetime.now(UTC), after)
             return timestamp(self._last_moment)
+
+
+class Outdated(InvalidInput):
+    """An answer was to replace one that is no longer the newest."""
 
 
 def _event_id(raw: Mapping[str, Any]) -> str:

@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
 from gradio.i18n import I18nData
 
 from pipeline.web.words import LANGUAGES
 
+_HERE: Final = Path(__file__).parent
+_SHARED: Final = {_HERE / "own_page": _HERE / "deck" / "answers.json"}
+"""Which folder also says what stands in a file of another."""
+
 
 def translations() -> gr.I18n:
     """What ``launch`` is to be given as ``i18n``: the words of every component in this package."""
     words: dict[str, dict[str, dict[str, str]]] = {}
-    for file in sorted(Path(__file__).parent.glob("*/*.json")):
-        words.setdefault(_key(file.parent), {}).update(json.loads(file.read_text(encoding="utf-8")))
+    said = [(file.parent, file) for file in sorted(_HERE.glob("*/*.json"))]
+    for folder, file in [*said, *_SHARED.items()]:
+        words.setdefault(_key(folder), {}).update(json.loads(file.read_text(encoding="utf-8")))
     return gr.I18n(
         **{
             language: {

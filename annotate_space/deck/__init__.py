@@ -21,10 +21,12 @@ _SCRIPTS: Final = (
     "hand.js",
     "card.js",
     "tasks.js",
+    "describe.js",
     "diff.js",
     "swipe.js",
     "keys.js",
     "dialogs.js",
+    "own.js",
     "start.js",
 )
 

@@ -13,33 +13,38 @@ function give(fields) {
   const item = hand[0];
   if (!item || !shown) return;
   clock.count();
+  const { changes } = item; // the answer that this one replaces, if it was chosen to be changed
   const comment = fields.comment ?? drafts[item.ticket]?.comment;
   const event = {
     event_id: randomHex(), ticket: item.ticket, status: "submitted", ...fields, ...(comment ? { comment } : {}),
     shown_at: new Date(shown.at).toISOString(), answered_at: new Date().toISOString(),
-    duration_ms: Math.min(Math.round(clock.spent), 86400000), guidelines_version: session.guidelines_version,
+    duration_ms: Math.min(Math.round(clock.spent) + (changes?.spent ?? 0), 86400000), guidelines_version: session.guidelines_version,
+    ...(changes ? { replaces: replaceable(item) } : {}),
   };
-  enqueue(event, item);
+  const from = changes?.event.status ?? (again ? "skipped" : null);
+  enqueue(event, item, from);
   delete drafts[item.ticket];
-  history = [...history, { event, item }].slice(-UNDO_DEPTH);
-  countAnswer({ task: item.task, event, again });
+  history = changes ? history.filter((one) => one.item.ticket !== item.ticket) : [...history, { event, item }].slice(-UNDO_DEPTH);
+  countAnswer({ task: item.task, event, from });
   if (again && event.status === "skipped") passed.add(item.ticket);
   if (touchOnly && TASKS[item.task].swipes) browserStore.keep(SWIPE_KNOWN, true);
-  if (event.status !== "skipped") paces = [...paces, clock.spent].slice(-20);
+  if (event.status !== "skipped" && !changes) paces = [...paces, clock.spent].slice(-20);
   hand.shift();
   notice("");
   next();
   send();
   keepHandSoon();
+  if (changes) showOwn({ changed: item.ticket, event });
 }
 
 function undo() {
+  if (changing()) return;
   const last = history.pop();
   if (!last) return;
   const { event, item } = last;
   const withdrawal = { event_id: randomHex(), ticket: item.ticket, status: "withdrawn", answered_at: new Date().toISOString() };
   enqueue(withdrawal, item, event.status);
-  countAnswer({ task: item.task, event: withdrawal, was: event.status });
+  countAnswer({ task: item.task, event: withdrawal, from: event.status });
   putBack(item, event);
   if (part("panel").open) paintPanel();
   send();
@@ -217,6 +222,7 @@ function paintItem(item) {
   part("todo").textContent = hint ? `${todo} ${say("swipe_hint")}` : todo;
   part("where").textContent = [item.topic, item.perspective, item.source, item.control ? say("control") : ""].filter(Boolean).join(" · ");
   paintPassage(item);
+  paintChanging(item);
   for (const name of ["instruction", "instruction-label"]) show(name, Boolean(item.instruction));
   part("instruction").innerHTML = item.instruction; // sanitized by the server
   inLanguage(part("instruction"));
@@ -232,7 +238,7 @@ function paintItem(item) {
   }
   show("aside", item.stand_in);
   const asked = part("instruction").textContent.trim().slice(0, 400);
-  part("announce").textContent = `${todo} ${asked ? say("announce", { text: asked }) : part("where").textContent}`;
+  part("announce").textContent = `${item.changes ? `${part("changing-text").textContent} ` : ""}${todo} ${asked ? say("announce", { text: asked }) : part("where").textContent}`;
   if (window.scrollY) window.scrollTo(0, 0);
   if (focused || (inviting && matchMedia("(hover: hover)").matches)) answers.querySelector("textarea")?.focus({ preventScroll: true });
 }
@@ -266,7 +272,7 @@ function paintButtons(task = buttonsFor?.task ?? null) {
   }
   for (const name of ["comment", "flag"]) element.querySelector(`[data-act="${name}"]`).hidden = !task;
   element.querySelector('[data-act="differences"]').hidden = task !== "pairwise";
-  for (const button of element.querySelectorAll('[data-act="undo"]')) button.disabled = !history.length;
+  for (const button of element.querySelectorAll('[data-act="undo"]')) button.disabled = !history.length || changing();
   if (task === "exam" && shown) paintApprove();
 }
 

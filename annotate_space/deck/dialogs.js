@@ -87,6 +87,7 @@ function paintPanel() {
   part("panel-trouble").textContent = why;
   show("panel-trouble", Boolean(why));
   const refused = refusedOnes(session.project).filter(({ annotator }) => annotator === session.annotator);
+  element.querySelector('dialog [data-act="own"]').hidden = !done;
   const rows = [...refused, ...history].reverse().map(givenRow);
   if (!history.length) rows.push(make("li", "", say(done ? "nothing_to_take_back" : "nothing_given")));
   part("panel-given").replaceChildren(...rows);
@@ -129,19 +130,4 @@ function givenRow(one) {
   if (why && item) row.append(smallButton("open_again", () => openRefused(one)));
   if (!why && session.lead && canBeControl(one)) row.append(smallButton("make_control", () => makeControl(one)));
   return row;
-}
-
-const PREFERENCES = { left: "a_better", right: "b_better", tie: "tie", both_bad: "both_bad" };
-
-function describe(event, item) {
-  if (event.status === "skipped") return say("skip");
-  if (event.reason === "discard") return say("discard");
-  if (event.status === "flagged") return `${say("flag")}: ${say(`reason_${event.reason}`)}`;
-  if (event.preference) return say(PREFERENCES[event.preference]);
-  if (event.rating) return `${event.rating} · ${say(`rate_${event.rating}`)}`;
-  if (event.label !== undefined) return say(event.label ? "good" : "not_good");
-  if (event.option && event.text) return say("corrected");
-  if (event.option) return item && event.option !== item.options[item.marked]?.text ? `${say("right_answer")}: ${event.option}` : say("approve");
-  if (item && event.text === item.answers[0]?.text) return say("as_is");
-  return say(item?.task === "instruction" ? "written" : "edited");
 }

@@ -96,16 +96,14 @@ function countProgress(reply, skips) {
 }
 
 // A question that was skipped is neither done nor left; one that is taken back is left again.
-function countAnswer({ task, event: { status }, was, again: skippedBefore }) {
+// `from` is what stood before: a status, or null where nothing did.
+function countAnswer({ task, event: { status }, from = null }) {
   const count = progress[task];
   if (!count) return;
-  const gone = status === "withdrawn";
-  const by = gone ? -1 : 1;
-  const skip = (gone ? was : status) === "skipped";
-  const add = (n, change) => Math.max(0, (n ?? 0) + change);
-  if (!skip) count.done = add(count.done, by);
-  if (!skippedBefore) count.left = add(count.left, -by);
-  if (skip !== Boolean(skippedBefore)) skipped[task] = add(skipped[task], skip ? by : -by);
+  const changed = (n, stands) => Math.max(0, (n ?? 0) + stands(status) - stands(from));
+  count.done = changed(count.done, (one) => COUNTED.includes(one));
+  count.left = changed(count.left, (one) => one === null || one === "withdrawn");
+  skipped[task] = changed(skipped[task], (one) => one === "skipped");
 }
 
 function noteHistory(id, news) {

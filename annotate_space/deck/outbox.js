@@ -7,7 +7,7 @@ const SHUT_OUT = ["invitation", "refused", "sign_in"];
 const COUNTED = ["submitted", "flagged"]; // what is an answer
 const MOST_REFUSED = 20;
 
-const entries = new Map(); // event_id -> { order, project, annotator, who, question, task, event, was, again }
+const entries = new Map(); // event_id -> { order, project, annotator, who, question, task, event, from }
 const onServer = new Set(); // ids the server has in its journal, not yet in the dataset
 const troubles = new Map(); // who, as text -> why their answers cannot be sent now
 let reachable = true;
@@ -23,7 +23,7 @@ async function ask(name, payload, as = identity) {
   let reply;
   try {
     reply = await Promise.race([
-      server[name]({ ...payload, who: as }),
+      server[name]({ ...payload, who: as, language: LANGUAGE }),
       new Promise((_, reject) => setTimeout(() => reject(new Error("no answer")), 30000)),
     ]);
     if (typeof reply !== "object" || reply === null) throw new Error("no object");
@@ -39,8 +39,14 @@ async function ask(name, payload, as = identity) {
     if (current && name !== "control" && SHUT_OUT.includes(error.kind)) notIn(error);
     throw error;
   }
-  if (current && reply.guidelines_version !== undefined && reply.guidelines_version !== session.guidelines_version) start(); // they have changed
+  if (current && haveChanged(reply)) start();
   return reply;
+}
+
+// Whether the lead has changed the guidelines or what is asked since `hello`.
+function haveChanged({ guidelines_version: version, progress: counts }) {
+  if (version !== undefined && version !== session.guidelines_version) return true;
+  return counts !== undefined && Object.keys(counts).join() !== Object.keys(session.progress).join();
 }
 
 // One call after the other: then an answer is either counted in a reply or still `isHere`.
@@ -54,10 +60,10 @@ function inTurn(work) {
 const entryKey = (project, id = "") => `seedbed:${project}:event:${id}`;
 const isHere = (entry) => !onServer.has(entry.event.event_id);
 
-function enqueue(event, item, was = null) {
+function enqueue(event, item, from) {
   lastOrder = Math.max(Date.now(), lastOrder + 1);
   const { project, annotator } = session;
-  const entry = { order: lastOrder, project, annotator, who: identity, question: item.ticket, task: item.task, event, was, again: again && !was };
+  const entry = { order: lastOrder, project, annotator, who: identity, question: item.ticket, task: item.task, event, from };
   entries.set(event.event_id, entry);
   browserStore.keep(entryKey(project, event.event_id), entry);
 }
@@ -135,13 +141,14 @@ async function callForEach(name, wanted, payload) {
   schedule();
 }
 
-function settle({ received = [], rejected = {}, forgotten = [], saved, wrote = {}, ...reply }) {
+function settle({ received = [], rejected = {}, outdated = [], forgotten = [], saved, wrote = {}, ...reply }) {
   for (const id of received) onServer.add(id);
   for (const id of forgotten) onServer.delete(id); // it lost its disk: they are sent again
   for (const [id, why] of Object.entries(rejected)) {
-    keepRefused(id, why);
+    const late = outdated.includes(id);
+    if (!late) keepRefused(id, why);
     dropEntry(id);
-    notice(say("refused_answer", { why }));
+    notice(late ? say("newer_answer") : say("refused_answer", { why }));
   }
   for (const [id, names] of Object.entries(wrote)) noteHistory(id, { wrote: names });
   for (const [id, time] of Object.entries(saved)) {

@@ -43,18 +43,29 @@ function begin(reply) {
 }
 
 function takeNews(reply) {
+  const asked = session.tasks.join();
   session = reply;
   if (reply.kind === "hub") identity = {}; // their sign-in counts, not the guest who was here before
   savedAt = reply.saved_at;
   trouble = reply.trouble;
   part("domain").textContent = part("domain").title = reply.domain;
+  showOwnButton(true);
   part("who").textContent = reply.name;
   part("who").title = say("your_answers");
   part("guidelines-text").innerHTML = reply.guidelines; // sanitized by the server
   inLanguage(part("guidelines-text"));
   element.querySelector('[data-act="guidelines"]').hidden = !reply.guidelines;
+  if (reply.tasks.join() !== asked) changeTasks();
   countProgress(reply.progress);
   offerGuidelines();
+}
+
+// The card on the screen stays; of what was to come, what is still asked for.
+function changeTasks() {
+  buildTasks();
+  if (mode && !session.tasks.includes(mode)) return choose(null);
+  deal(hand.filter((item, at) => at === 0 || session.tasks.includes(item.task)));
+  refill().catch(() => {}); // asked for again with the next answer
 }
 
 function leave() {
@@ -70,6 +81,7 @@ function leave() {
   deal([]);
   tabStore.forget("seedbed:session");
   part("who").textContent = "";
+  showOwnButton(false);
   part("tasks").hidden = true;
   element.querySelector('[data-act="guidelines"]').hidden = true;
 }
@@ -141,6 +153,7 @@ function showLead(on) {
 function showView(event) {
   if (!element.isConnected) return document.removeEventListener("seedbed:view", showView);
   part("deck").hidden = event.detail.view !== "cards";
+  if (event.detail.change) change(event.detail.change);
   if (part("deck").hidden) clock.pause();
   else if (shown) clock.resume();
 }
@@ -154,6 +167,8 @@ const acts = {
   guidelines: () => openGuidelines(),
   keys: () => { closeMenu(); openKeys(); },
   panel: () => { closeMenu(); openPanel(); },
+  own: () => { closeMenu(); part("panel").close(); openOwn(); },
+  keep: () => keepAnswer(),
   "somebody-else": () => askName(session, true),
   lead: () => {
     closeMenu();

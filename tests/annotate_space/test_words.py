@@ -10,8 +10,9 @@ import annotate_space
 from annotate_space.words import component_props, translations
 from pipeline.web.words import LANGUAGES
 
-WORDS = Path(annotate_space.__file__).parent / "deck" / "words.json"
-FILES = sorted(Path(annotate_space.__file__).parent.glob("*/*.json"))
+HERE = Path(annotate_space.__file__).parent
+DECK = HERE / "deck"
+FILES = sorted(HERE.glob("*/*.json"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
@@ -24,18 +25,18 @@ def test_every_word_is_there_in_every_language_with_the_same_places_to_fill(file
 
 
 def test_a_component_finds_its_words_among_the_translations() -> None:
-    key = component_props(WORDS.parent)["value"].key
+    key = component_props(DECK)["value"].key
     spoken = translations().translations_dict
     assert set(spoken) == set(LANGUAGES)
     assert json.loads(spoken["es"][key])["good"] == "Buena"
 
 
-def test_the_card_says_nothing_that_is_not_among_its_words() -> None:
-    words = json.loads(WORDS.read_text(encoding="utf-8"))
-    folder = WORDS.parent
-    source = "\n".join(
-        path.read_text(encoding="utf-8") for path in [*folder.glob("*.js"), folder / "deck.html"]
-    )
+@pytest.mark.parametrize("name", ["deck", "own_page"])
+def test_a_component_says_nothing_that_is_not_among_its_words(name: str) -> None:
+    folder = HERE / name
+    words = json.loads(translations().translations_dict["en"][component_props(folder)["value"].key])
+    files = [*folder.glob("*.js"), *folder.glob("*.html"), DECK / "describe.js"]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in files)
     said = set(re.findall(r'\bsay\("(\w+)"', source))
     said |= set(re.findall(r'\bword: "(\w+)"', source))
     said |= set(re.findall(r'data-say(?:-label)?="(\w+)"', source))
