@@ -14,7 +14,7 @@ from pipeline.web.words import LANGUAGES
 
 ROOT = Path(__file__).parents[2]
 SENTENCES = json.loads(FILE.read_text(encoding="utf-8"))
-ERRORS = {"AskName", "InvalidInput", "InvitationNeeded", "NotAllowed", "NotSignedIn"}
+ERRORS = {"AskName", "InvalidInput", "InvitationNeeded", "NotAllowed", "NotSignedIn", "Outdated"}
 READ_BY_ANNOTATORS = [
     *(ROOT / "annotate_space" / f"{name}.py" for name in (
         "answers", "handlers", "limits", "people", "service", "tickets"
