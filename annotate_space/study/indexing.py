@@ -53,14 +53,14 @@ class Progress:
         done: Samples that can be found by their words.
         of: Rows of all shards, as far as they were looked at.
         meant: Samples that can be found by their meaning.
-        trouble: Why it does not go on, if it does not.
+        trouble: Why it does not go on; None if it does.
     """
 
     working: bool = False
     done: int = 0
     of: int = 0
     meant: int = 0
-    trouble: str = ""
+    trouble: SeedbedError | None = None
 
 
 class Meaning:
@@ -183,15 +183,21 @@ class Indexing:
         return f"{reader.told('born')}:{self.meaning.form}"
 
     def _work(self, model: str | None) -> None:
-        pause, trouble = _OFTEN, ""
+        pause = _OFTEN
+        trouble: SeedbedError | None = None
         try:
             self.index.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.index.path.with_suffix(".lock"), timeout=0):
                 self._catch_up(model)
         except Timeout:
             pause, trouble = _SOON, self._follow()
-        except (SeedbedError, OSError) as error:
-            trouble = str(error)
+        except SeedbedError as error:
+            trouble = error
+        except OSError as error:
+            trouble = StoreUnavailable(
+                f"The index for searching cannot be kept at {self.index.path}: {error}.",
+                "Free some space, or check who may write there.",
+            )
         except sqlite3.Error as error:
             _log.warning("The index for searching is made anew: %s", error)
             self.index.throw_away()
@@ -201,14 +207,14 @@ class Indexing:
             self._next = self._clock() + pause
             self._tell(working=pause == _SOON, trouble=trouble)
 
-    def _follow(self) -> str:
+    def _follow(self) -> SeedbedError | None:
         """Find what another process adds meanwhile; why that cannot be, if so."""
         try:
             self._checkout = self._store.checkout(layout.SAMPLES)
             self._tell(done=self._count())
         except SeedbedError as error:
-            return str(error)
-        return ""
+            return error
+        return None
 
     def _tell(self, **changes: Any) -> None:  # noqa: ANN401 - as Progress has them
         self._progress = replace(self._progress, **changes)

@@ -31,7 +31,7 @@ from annotate_space.study.index import (
     no_rows,
     question_of,
 )
-from annotate_space.study.indexing import Indexing
+from annotate_space.study.indexing import Indexing, Progress
 from annotate_space.study.material import Material, Reading
 from annotate_space.study.query import Query
 from annotate_space.study.vectors import nearest
@@ -127,7 +127,7 @@ class Searcher:
         progress = self._indexing.look(model if wanted.meaning else None)
         folder = self._indexing.shards()
         if folder is None:
-            return _nothing(progress.trouble) | {"meaning": self._meaning(model)}
+            return _nothing(progress) | {"meaning": self._meaning(model)}
         with self._indexing.index.reading() as reader:
             rows = self._all(reader)
             numbers = self._in_order(reader, rows, reading, wanted)
@@ -149,7 +149,7 @@ class Searcher:
             "working": progress.working,
             "indexed": done,
             "of": max(done, progress.of),
-            "trouble": progress.trouble,
+            "trouble": _sentences(progress.trouble),
             "choices": self._choices(rows),
             "meaning": self._meaning(model),
         }
@@ -355,17 +355,21 @@ class Searcher:
         return found
 
 
-def _nothing(trouble: str) -> dict[str, Any]:
+def _sentences(error: SeedbedError | None) -> list[str] | None:
+    return None if error is None else [error.problem, error.next_step]
+
+
+def _nothing(progress: Progress) -> dict[str, Any]:
     """Where there is no index yet."""
     return {
         "count": 0,
         "page": 1,
         "pages": 1,
         "results": [],
-        "working": not trouble,
+        "working": progress.trouble is None,
         "indexed": 0,
         "of": 0,
-        "trouble": trouble,
+        "trouble": _sentences(progress.trouble),
         "choices": {name: [] for name in ("topic", "perspective", "model", "round", "rating")},
     }
 
@@ -401,5 +405,5 @@ def _thumbs_of(reading: Reading, sample_id: str, annotator: str) -> dict[str, bo
         for row in judgements.rows(sample_id)
         if judgements.value("annotator", row) == annotator
         and judgements.value("task", row) == "thumbs"
-        and judgements.votes[row]
+        and judgements.independent[row]
     }
