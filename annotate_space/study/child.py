@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import pickle
@@ -52,7 +51,7 @@ def main() -> None:
 def serve(questions: BinaryIO, answers: BinaryIO, settings: Settings, journal: Path) -> None:
     """Answer the pickled ``(number, name, payload)`` that come, until there are no more.
 
-    An answer is ``(number, reply)``: the reply as JSON, or the ``SeedbedError`` that prevented it.
+    An answer is ``(number, reply)``: a dict, or the ``SeedbedError`` that prevented it.
     """
     material = Material(open_store(settings), journal)
     writing = threading.Lock()
@@ -72,9 +71,9 @@ def serve(questions: BinaryIO, answers: BinaryIO, settings: Settings, journal: P
         pool.submit(answer, *question)
 
 
-def _reply(material: Material, name: str, payload: dict[str, Any]) -> str | SeedbedError:
+def _reply(material: Material, name: str, payload: dict[str, Any]) -> dict[str, Any] | SeedbedError:
     try:
-        return json.dumps(ANSWERS[name](material, payload), allow_nan=False)
+        return ANSWERS[name](material, payload)
     except SeedbedError as error:
         return error
     except Exception as error:  # noqa: BLE001 - whoever waits for it is told

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import pickle
 import subprocess
 import sys
@@ -34,7 +33,7 @@ class _Waiting:
     """A question that is not answered yet; whoever asks the same waits for the same answer."""
 
     number: int
-    what: str
+    what: bytes
     reply: Future[dict[str, Any]] = field(default_factory=Future)
 
 
@@ -72,7 +71,7 @@ class Study:
         process = self._process
         return None if process is None else process.pid
 
-    def ask(self, name: str, **payload: Any) -> dict[str, Any]:  # noqa: ANN401 - as JSON
+    def ask(self, name: str, **payload: Any) -> dict[str, Any]:  # noqa: ANN401 - as asked
         """The answer to the question ``name`` of ``child.ANSWERS``.
 
         Raises:
@@ -94,7 +93,7 @@ class Study:
             self._lost()
 
     def _asking(self, name: str, payload: dict[str, Any]) -> Future[dict[str, Any]]:
-        what = json.dumps([name, payload], sort_keys=True)
+        what = pickle.dumps((name, payload))
         with self._guard:
             self._asked = time.monotonic()
             # Pages ask again while an answer is worked out, which shall not be done over and over.
@@ -149,7 +148,7 @@ class Study:
                 if isinstance(reply, SeedbedError):
                     one.reply.set_exception(reply)
                 else:
-                    one.reply.set_result(json.loads(reply))
+                    one.reply.set_result(reply)
         with self._guard:
             if self._process is process:
                 self._lost()
