@@ -10,9 +10,16 @@ from annotate_space import marking
 from annotate_space.handlers import Caller, Opening, Payload, Reply
 from annotate_space.lead_handlers import lead_service
 from annotate_space.marking import Marked
+from annotate_space.messages import told
 from annotate_space.people import AskName, Person
 from annotate_space.service import AnnotateService
-from pipeline.core.errors import InvalidInput, InvitationNeeded, NotAllowed, NotSignedIn
+from pipeline.core.errors import (
+    InvalidInput,
+    InvitationNeeded,
+    NotAllowed,
+    NotSignedIn,
+    SeedbedError,
+)
 
 LONGEST: Final = 400
 """Characters that can be searched for."""
@@ -27,7 +34,7 @@ _RATINGS: Final = range(5)
 def search(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     """A page of the samples that are found."""
     service = lead_service(opening, caller)
-    return service.study.ask(
+    reply = service.study.ask(
         "search",
         text=_text(payload, "text"),
         meaning=payload.get("meaning") is True,
@@ -41,6 +48,8 @@ def search(opening: Opening, payload: Payload, caller: Caller) -> Reply:
         annotator=_person(service, payload, caller).annotator,
         page=_number(payload, "page", range(1, _MOST_PAGES)) or 1,
     )
+    why = reply["trouble"]
+    return reply | {"trouble": told(SeedbedError(*why), payload.get("language")) if why else ""}
 
 
 def sample(opening: Opening, payload: Payload, caller: Caller) -> Reply:
@@ -48,7 +57,7 @@ def sample(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     service = lead_service(opening, caller)
     sample_id = _choice(payload, "sample_id")
     if not sample_id:
-        raise InvalidInput("The page did not say which sample it means.", "Reload the page.")
+        raise InvalidInput("This page did not say which sample it means.", "Reload the page.")
     return service.study.ask("sample", sample_id=sample_id, text=_text(payload, "text"))
 
 
@@ -58,7 +67,7 @@ def mark(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     person, answers, name = _selection(service, payload, caller)
     label = payload.get("label")
     if not isinstance(label, bool):
-        raise InvalidInput("The page did not say which thumb it means.", "Reload the page.")
+        raise InvalidInput("This page did not say which thumb it means.", "Reload the page.")
     return marking.mark(service, person, answers, label, name)
 
 
@@ -141,4 +150,4 @@ def _number(payload: Payload, name: str, known: range) -> int | None:
 
 
 def _odd(name: str, value: object) -> InvalidInput:
-    return InvalidInput(f"{name} cannot be {str(value)[:40]!r}.", "Reload the page.")
+    return InvalidInput(f"Nothing is found by {f'{name} {value}'[:60]!r}.", "Reload the page.")

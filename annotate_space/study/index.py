@@ -157,7 +157,7 @@ class Index:
                     connection.execute(f"PRAGMA user_version = {_VERSION}")
         except sqlite3.Error as error:
             raise StoreUnavailable(
-                f"The index for searching cannot be made at {self.path}: {error}.",
+                f"The index for searching cannot be kept at {self.path}: {error}.",
                 "Free some space, or check who may write there.",
             ) from error
 

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from annotate_space.shards import MAX_ID
-from annotate_space.study.index import Index, Shard, Writer
+from annotate_space.study.index import Index, Reader, Shard, Writer
 from annotate_space.study.vectors import Vector, Vectors
 from pipeline.core import embeddings, layout
 from pipeline.core.errors import InvalidInput, SeedbedError, StoreUnavailable
@@ -53,14 +53,14 @@ class Progress:
         done: Samples that can be found by their words.
         of: Rows of all shards, as far as they were looked at.
         meant: Samples that can be found by their meaning.
-        trouble: Why it does not go on, if it does not.
+        trouble: Why it does not go on; None if it does.
     """
 
     working: bool = False
     done: int = 0
     of: int = 0
     meant: int = 0
-    trouble: str = ""
+    trouble: SeedbedError | None = None
 
 
 class Meaning:
@@ -172,20 +172,32 @@ class Indexing:
         """Have the shards fetched again: some are not where they were."""
         self._taken, self._next = set(), 0.0
 
-    def vectors(self) -> Vectors:
-        """Those of the model that is loaded."""
+    def vectors(self, reader: Reader) -> Vectors | None:
+        """Those of the model that is loaded; None if they were not made for this index yet."""
+        return self._vectors() if reader.told("vectors") == self._form(reader) else None
+
+    def _vectors(self) -> Vectors:
         return Vectors(self.index.path.with_suffix(".vectors"), self.meaning.width)
 
+    def _form(self, reader: Reader) -> str:
+        return f"{reader.told('born')}:{self.meaning.form}"
+
     def _work(self, model: str | None) -> None:
-        pause, trouble = _OFTEN, ""
+        pause = _OFTEN
+        trouble: SeedbedError | None = None
         try:
             self.index.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.index.path.with_suffix(".lock"), timeout=0):
                 self._catch_up(model)
         except Timeout:
-            pause = _SOON  # what another process adds is found as well
-        except (SeedbedError, OSError) as error:
-            trouble = str(error)
+            pause, trouble = _SOON, self._follow()
+        except SeedbedError as error:
+            trouble = error
+        except OSError as error:
+            trouble = StoreUnavailable(
+                f"The index for searching cannot be kept at {self.index.path}: {error}.",
+                "Free some space, or check who may write there.",
+            )
         except sqlite3.Error as error:
             _log.warning("The index for searching is made anew: %s", error)
             self.index.throw_away()
@@ -194,6 +206,15 @@ class Indexing:
         finally:
             self._next = self._clock() + pause
             self._tell(working=pause == _SOON, trouble=trouble)
+
+    def _follow(self) -> SeedbedError | None:
+        """Find what another process adds meanwhile; why that cannot be, if so."""
+        try:
+            self._checkout = self._store.checkout(layout.SAMPLES)
+            self._tell(done=self._count())
+        except SeedbedError as error:
+            return error
+        return None
 
     def _tell(self, **changes: Any) -> None:  # noqa: ANN401 - as Progress has them
         self._progress = replace(self._progress, **changes)
@@ -278,15 +299,14 @@ class Indexing:
                 self.rounds[record.run_id] = record.round or 1
 
     def _read_meanings(self, folder: Path) -> None:
-        vectors = self.vectors()
+        vectors = self._vectors()
         with self.index.reading() as reader:
-            of = f"{reader.told('born')}:{self.meaning.form}"
-            if reader.told("vectors") != of:
-                vectors.clear()
-            count = reader.count()
-        with self.index.writing() as writer:
-            writer.tell("vectors", of)
-            writer.commit()
+            count, fit, form = reader.count(), self.vectors(reader) is not None, self._form(reader)
+        if not fit:
+            vectors.clear()
+            with self.index.writing() as writer:
+                writer.tell("vectors", form)
+                writer.commit()
         self._tell(meant=min(count, len(vectors)))
         while (done := len(vectors)) < count:
             with self.index.reading() as reader:

@@ -31,7 +31,7 @@ from annotate_space.study.index import (
     no_rows,
     question_of,
 )
-from annotate_space.study.indexing import Indexing
+from annotate_space.study.indexing import Indexing, Progress
 from annotate_space.study.material import Material, Reading
 from annotate_space.study.query import Query
 from annotate_space.study.vectors import nearest
@@ -95,8 +95,16 @@ def sample(material: Material, payload: dict[str, Any]) -> dict[str, Any]:
     return _searcher(material).whole(payload["sample_id"], Query.of(payload["text"]))
 
 
-@lru_cache(maxsize=1)
+_MAKING: Final = threading.Lock()
+
+
 def _searcher(material: Material) -> Searcher:
+    with _MAKING:  # two who ask first at the same moment share one
+        return _made(material)
+
+
+@lru_cache(maxsize=1)
+def _made(material: Material) -> Searcher:
     return Searcher(material)
 
 
@@ -119,7 +127,7 @@ class Searcher:
         progress = self._indexing.look(model if wanted.meaning else None)
         folder = self._indexing.shards()
         if folder is None:
-            return _nothing(progress.trouble) | {"meaning": self._meaning(model)}
+            return _nothing(progress) | {"meaning": self._meaning(model)}
         with self._indexing.index.reading() as reader:
             rows = self._all(reader)
             numbers = self._in_order(reader, rows, reading, wanted)
@@ -141,7 +149,7 @@ class Searcher:
             "working": progress.working,
             "indexed": done,
             "of": max(done, progress.of),
-            "trouble": progress.trouble,
+            "trouble": _sentences(progress.trouble),
             "choices": self._choices(rows),
             "meaning": self._meaning(model),
         }
@@ -194,10 +202,10 @@ class Searcher:
         text = wanted.text.strip()
         if wanted.meaning and text:
             model = reading.project.generation.quality.embedding_model
-            if not self._ready(model):
+            vectors = self._indexing.vectors(reader) if self._ready(model) else None
+            if vectors is None:
                 return np.zeros(0, np.int32)
-            vector = self._indexing.meaning.vectors([text])[0]
-            near = self._indexing.vectors().cosines(vector)
+            near = vectors.cosines(self._indexing.meaning.vectors([text])[0])
             numbers = nearest(near, _numbers(fits), MOST_NEAR)
             return numbers if wanted.sort == "best" else _sorted(numbers, rows, wanted.sort)
         query = Query.of(text)
@@ -347,17 +355,21 @@ class Searcher:
         return found
 
 
-def _nothing(trouble: str) -> dict[str, Any]:
+def _sentences(error: SeedbedError | None) -> list[str] | None:
+    return None if error is None else [error.problem, error.next_step]
+
+
+def _nothing(progress: Progress) -> dict[str, Any]:
     """Where there is no index yet."""
     return {
         "count": 0,
         "page": 1,
         "pages": 1,
         "results": [],
-        "working": not trouble,
+        "working": progress.trouble is None,
         "indexed": 0,
         "of": 0,
-        "trouble": trouble,
+        "trouble": _sentences(progress.trouble),
         "choices": {name: [] for name in ("topic", "perspective", "model", "round", "rating")},
     }
 
@@ -393,5 +405,5 @@ def _thumbs_of(reading: Reading, sample_id: str, annotator: str) -> dict[str, bo
         for row in judgements.rows(sample_id)
         if judgements.value("annotator", row) == annotator
         and judgements.value("task", row) == "thumbs"
-        and judgements.votes[row]
+        and judgements.independent[row]
     }

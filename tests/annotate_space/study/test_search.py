@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from annotate_space.study import indexing
 from annotate_space.study import search as searching
@@ -316,12 +317,29 @@ def test_a_shard_that_was_begun_is_finished(
 
     monkeypatch.setattr(indexing, "samples_in", until_killed)
     keeper = keep()
-    wait_for(lambda: keeper.look(None).trouble == "killed")
+    wait_for(lambda: "killed" in str(keeper.look(None).trouble))
     monkeypatch.setattr(indexing, "samples_in", read)
     counted(keep(), 600)
     with Index(keeper.index.path).reading() as reader:
         numbers, _ = reader.find(Query.of("field"), ranked=False)
         assert sorted(numbers.tolist()) == list(range(1, 601))
+
+
+def test_what_another_process_reads_is_found_meanwhile(
+    folder: Path, clock: Clock, keep: Callable[[], indexing.Indexing]
+) -> None:
+    make(folder)
+    first, other = keep(), keep()
+    with FileLock(first.index.path.with_suffix(".lock")):
+        assert other.look(None).working
+        assert other.shards() is None
+    clock.now += 60
+    counted(first, 3)
+    with FileLock(first.index.path.with_suffix(".lock")):
+        wait_for(lambda: other.look(None).done == 3)
+        assert other.shards() == folder
+    clock.now += 60
+    counted(other, 3)
 
 
 def test_what_cannot_be_read_is_left_out(
