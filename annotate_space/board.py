@@ -31,7 +31,7 @@ from annotate_space.questions import (
     Question,
     Totals,
 )
-from annotate_space.votes import Person, to_moment, visitor_named
+from annotate_space.votes import Answer, Person, to_moment, visitor_named
 from pipeline.core.controls import Control
 from pipeline.core.feedback import FeedbackEvent, Key
 from pipeline.core.schema import TASKS, AnnotationSettings, Cell, Task
@@ -103,8 +103,13 @@ class Board:
             self._chooser.control(self._configured[2] if self._configured else ())
 
     def record(self, event: FeedbackEvent) -> bool:
-        """Fold an event, in any order and any number of times; False if its id is known."""
+        """Fold an event, in any order and any number of times; False if its id is known.
+
+        A verdict is no vote: of it only the id is noted.
+        """
         with self._guard:
+            if event.verdict:
+                return self._answers.known.add(event.event_id)
             self._answers.votes.welcome(self._visitors.pop(event.annotator, None))
             found = self._answers.record(event)
             if found is not None:
@@ -128,6 +133,11 @@ class Board:
         """When the newest event with this key was received, also if it took an answer back."""
         with self._guard:
             return self._answers.newest(key)
+
+    def answer(self, key: Key) -> Answer:
+        """What stands for a key: what somebody said last of one thing."""
+        with self._guard:
+            return self._answers.answer(key)
 
     def newest_id(self, key: Key) -> str | None:
         """The id of the newest event with this key, also if it took an answer back."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from annotate_space.board import Question
-from pipeline.core.schema import STAND_INS, AnnotationSettings, Sample, stable_id
+from pipeline.core.schema import STAND_INS, AnnotationSettings, Sample, Span, stable_id
 from pipeline.web.markup import to_html
 
 _RENDERED: Final = 4_096
@@ -57,8 +57,7 @@ def plain_card(
         return card
     if settings.show_source:
         card["source"] = sample.document or ""
-        # Whoever takes an exam is not to read where the answer stands.
-        card["passage"] = sample.span is not None and question.task != "exam"
+        card["passage"] = passage_of(question, sample, settings) is not None
     if question.task == "exam":
         texts = options(sample, annotator)
         return card | {
@@ -74,6 +73,16 @@ def plain_card(
         "answers": [{"text": completion.text} for completion in shown],
         "stand_in": any(completion.model in STAND_INS for completion in shown),
     }
+
+
+def passage_of(
+    question: Question, sample: Sample | None, settings: AnnotationSettings
+) -> tuple[str, Span] | None:
+    """Document and span that may be read; whoever answers an exam blind is not to read them."""
+    if sample is None or sample.document is None or sample.span is None:
+        return None
+    hidden = not settings.show_source or (question.task == "exam" and settings.blind_exam)
+    return None if hidden else (sample.document, sample.span)
 
 
 def _by_stand_in(sample: Sample) -> bool:

@@ -106,6 +106,12 @@ class Answers:
         row = self._row(key)
         return None if row is None else to_moment(self.votes.moment(row))
 
+    def answer(self, key: Key) -> Answer:
+        """What stands for a key."""
+        person, found = self.votes.known(key.annotator), self.resolve(key)
+        row = None if person is None or found is None else person.rows.get(found)
+        return NOTHING if row is None else self.votes.answer(row)
+
     def newest_id(self, key: Key) -> str | None:
         """The id of the newest event with this key."""
         row = self._row(key)

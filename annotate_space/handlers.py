@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from annotate_space.cards import for_screen, rendered
 from annotate_space.limits import TooFast
+from annotate_space.messages import told
 from annotate_space.people import AskName, HubUser, Person
 from annotate_space.service import MAX_COUNT, MAX_EVENTS, AnnotateService, Receipt
 from pipeline.core.errors import (
@@ -103,9 +104,9 @@ class Opening:
             attempt.set_result(service)
 
 
-def failure(error: SeedbedError) -> Reply:
-    """What the card is told when something cannot be done, and of which kind it is."""
-    reply: Reply = {"error": str(error), "kind": _kind(error)}
+def failure(error: SeedbedError, payload: Payload) -> Reply:
+    """What the page is told when something cannot be done, and of which kind it is."""
+    reply: Reply = {"error": told(error, payload.get("language")), "kind": _kind(error)}
     if isinstance(error, TooFast):
         reply["retry_after"] = error.retry_after
     return reply
@@ -135,7 +136,7 @@ def hello(opening: Opening, payload: Payload, caller: Caller) -> Reply:
         lack = lack_of(opening.settings, error)
         if lack is None or opening.settings.space_settings is None:
             raise
-        return failure(error) | {
+        return failure(error, payload) | {
             "kind": "setup",
             "setup": {
                 "lack": lack,
@@ -147,10 +148,12 @@ def hello(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     try:
         person = service.admit(_who(payload), caller.user)
     except AskName as error:
-        told = {"ask_name": True, "domain": service.domain, "lead": lead}
-        return told | ({"problem": str(error)} if _who(payload).get("invite") else {})
+        reply: Reply = {"ask_name": True, "domain": service.domain, "lead": lead}
+        if _who(payload).get("invite"):
+            reply["problem"] = told(error, payload.get("language"))
+        return reply
     except (NotSignedIn, NotAllowed, InvitationNeeded) as error:
-        return failure(error) | {"domain": service.domain, "lead": lead}
+        return failure(error, payload) | {"domain": service.domain, "lead": lead}
     _spend(service, person, caller, "calls")
     annotation = service.project.annotation
     return {
@@ -223,7 +226,9 @@ def submit(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     tab = payload.get("tab")
     if isinstance(tab, str) and _TAB.fullmatch(tab):
         service.board.renew(person.annotator, tab)
-    return _told(service, person, service.submit(person, events))
+    receipt = service.submit(person, events)
+    rejected = {name: told(why, payload.get("language")) for name, why in receipt.rejected.items()}
+    return _standing_of(service, person, receipt) | {"rejected": rejected}
 
 
 def check(opening: Opening, payload: Payload, caller: Caller) -> Reply:
@@ -260,14 +265,14 @@ def submit_feedback(opening: Opening, who: Payload, caller: Caller, events: obje
     """For scripts: keep events and tell what became of each."""
     sent = _events(events)
     service, person = enter(opening, {"who": who}, caller, "events", len(sent))
-    return _told(service, person, service.submit(person, sent))
+    return _standing_of(service, person, service.submit(person, sent))
 
 
 def undo_feedback(opening: Opening, who: Payload, caller: Caller, event_ids: object) -> Reply:
     """For scripts: take back answers by the ids they were sent with."""
     ids = _texts(event_ids, MAX_EVENTS)
     service, person = enter(opening, {"who": who}, caller, "events", len(ids))
-    return _told(service, person, service.withdraw(person, ids))
+    return _standing_of(service, person, service.withdraw(person, ids))
 
 
 def progress(opening: Opening, who: Payload, caller: Caller) -> Reply:
@@ -281,10 +286,10 @@ def progress(opening: Opening, who: Payload, caller: Caller) -> Reply:
     }
 
 
-def _told(service: AnnotateService, person: Person, receipt: Receipt) -> Reply:
+def _standing_of(service: AnnotateService, person: Person, receipt: Receipt) -> Reply:
     return {
         "received": receipt.received,
-        "rejected": receipt.rejected,
+        "rejected": {name: str(why) for name, why in receipt.rejected.items()},
         "outdated": receipt.outdated,
         "wrote": receipt.wrote,
         "saved": service.saved(person, receipt.received),

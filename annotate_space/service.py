@@ -26,6 +26,7 @@ from annotate_space.recent import Recent
 from annotate_space.study.process import Study
 from annotate_space.sync import Syncer
 from annotate_space.tickets import Tickets
+from annotate_space.verdicts import Verdicts
 from annotate_space.votes import EventIds
 from annotate_space.watch import Inbox, Watcher
 from pipeline.core import controls, invitations, layout
@@ -82,7 +83,7 @@ class Receipt:
     """
 
     received: list[str] = field(default_factory=list)
-    rejected: dict[str, str] = field(default_factory=dict)
+    rejected: dict[str, InvalidInput] = field(default_factory=dict)
     outdated: list[str] = field(default_factory=list)
     wrote: dict[str, list[str]] = field(default_factory=dict)
 
@@ -111,6 +112,7 @@ class AnnotateService:
         self.catalog = Catalog(self.store)
         self.board = Board(self.catalog)
         self.recent = Recent()
+        self.verdicts = Verdicts()
         self.lately = Lately()
         self._bad_lines: list[BadLine] = []
         self._own = EventIds()
@@ -209,8 +211,12 @@ class AnnotateService:
                 looked = True
         return made
 
-    def submit(self, person: Person, sent: Sequence[Mapping[str, Any]]) -> Receipt:
+    def submit(
+        self, person: Person, sent: Sequence[Mapping[str, Any]], *, verdict: bool = False
+    ) -> Receipt:
         """Keep events durably, each once, in the order given.
+
+        As a ``verdict``, which only a lead may give, each settles its question.
 
         One with ``replaces``, a list of ids, is refused unless the newest answer to its question is
         one of these.
@@ -235,21 +241,23 @@ class AnnotateService:
                         self._require_newest(raw, event.key())
                     except Outdated as error:
                         receipt.outdated.append(event_id)
-                        receipt.rejected[event_id] = str(error)
+                        receipt.rejected[event_id] = error
                         continue
                     except InvalidInput as error:
-                        receipt.rejected[event_id[:200]] = str(error)
+                        receipt.rejected[event_id[:200]] = error
                         continue
                     except StoreUnavailable as error:
                         _log.warning("An answer has to be sent again: %s", error)
                         continue
+                    if verdict:
+                        event = event.model_copy(update={"verdict": True})
                     fresh[event_id] = event = self._after(event, latest)
                     latest[event.key()] = event.received_at
                     if event.status != "withdrawn" and (names := self._authors(question)):
                         receipt.wrote[event_id] = names
                 elif event_id not in fresh and not self._is_own(person.annotator, event_id):
-                    receipt.rejected[event_id] = (
-                        "Another answer has this event_id. Send it under a new one."
+                    receipt.rejected[event_id] = InvalidInput(
+                        "Another answer has this event_id.", "Send it under a new one."
                     )
                     continue
                 receipt.received.append(event_id)
@@ -271,11 +279,15 @@ class AnnotateService:
             for event_id, undo_id in undo_ids.items():
                 event = events.get(event_id)
                 if event is None:
-                    receipt.rejected[event_id[:200]] = "There is no such answer of yours."
+                    receipt.rejected[event_id[:200]] = InvalidInput(
+                        "There is no such answer of yours.", "Reload the page."
+                    )
                 elif self.board.knows(undo_id):
                     receipt.received.append(event_id)
-                elif self.board.newest(event.key()) != event.received_at:
-                    receipt.rejected[event_id] = "A later answer of yours has replaced it."
+                elif self._newest(event.key()) != event.received_at:
+                    receipt.rejected[event_id] = InvalidInput(
+                        "A later answer of yours has replaced it.", "Reload the page."
+                    )
                 else:
                     gone = event.model_copy(
                         update={
@@ -289,6 +301,38 @@ class AnnotateService:
                     receipt.received.append(event_id)
             self._keep(fresh)
         return receipt
+
+    def reopen(self, lead: Person, question: Question, whose: str, event_id: str) -> None:
+        """Take back a lead's verdict, which another lead may do as well; the reason names them.
+
+        Raises:
+            InvalidInput: ``whose`` has none on this question.
+            StoreUnavailable: The disk refused; it can be sent again.
+        """
+        with self._claimed({event_id}):
+            if self.board.knows(event_id):
+                return
+            by_other = whose != lead.annotator
+            event = to_event(
+                {
+                    "event_id": event_id,
+                    "status": "withdrawn",
+                    "reason": f"reopened by {lead.annotator}"[:200] if by_other else None,
+                },
+                question,
+                annotator=whose,
+                received_at=self._next_moment(),
+                exam_options=[],
+            ).model_copy(update={"verdict": True})
+            if not self.verdicts.stands(event.key()):
+                raise InvalidInput(
+                    "This decision was taken back already.", "The list shows what stands now."
+                )
+            self._keep([self._after(event, {})])
+
+    def ticket(self, person: Person, question: Question) -> str:
+        """What lets ``person`` answer ``question``; see ``Tickets.issue``."""
+        return self._tickets.issue(person.annotator, question)
 
     def saved(self, person: Person, event_ids: Iterable[str]) -> dict[str, str]:
         """Answers of ``person`` that are in the dataset, and since when at the latest."""
@@ -381,16 +425,13 @@ class AnnotateService:
             InvalidInput: The ticket is not this person's.
             StoreUnavailable: The document cannot be read now.
         """
-        if not self.project.annotation.show_source:
-            return ""
         question = self._tickets.open(person.annotator, ticket)
         try:
             sample = self._sample(question)
         except KeyError as error:
             raise InvalidInput("This sample is no longer in the project.", "Go on.") from error
-        if sample is None or sample.document is None or sample.span is None:
-            return ""
-        return self._passage(sample.document, sample.span)
+        place = cards.passage_of(question, sample, self.project.annotation)
+        return "" if place is None else self._passage(*place)
 
     def _held(self, person: Person, tickets: Sequence[str]) -> Iterator[str]:
         for ticket in tickets:
@@ -517,9 +558,12 @@ class AnnotateService:
         if self.board.record(event):
             with self._guard:
                 self._own.add(f"{event.annotator}\n{event.event_id}")
-            self.recent.note(event)
+            if not event.verdict:
+                self.recent.note(event)
             if event.received_at >= self._opened_at:  # what was there before is read at once
                 self.lately.note(event)
+        if event.verdict:
+            self.verdicts.record(event)
 
     def _is_own(self, annotator: str, event_id: str) -> bool:
         return f"{annotator}\n{event_id}" in self._own
@@ -570,7 +614,7 @@ class AnnotateService:
 
     def _after(self, event: FeedbackEvent, latest: Mapping[Key, str]) -> FeedbackEvent:
         """Place ``event`` after what it replaces, should another server's clock be ahead."""
-        newest = max(self.board.newest(event.key()) or "", latest.get(event.key(), ""))
+        newest = max(self._newest(event.key()) or "", latest.get(event.key(), ""))
         if newest < event.received_at:
             return event
         try:
@@ -578,6 +622,9 @@ class AnnotateService:
             return event.model_copy(update={"received_at": timestamp(moment)})
         except OverflowError:
             return event  # nothing comes after the end of time
+
+    def _newest(self, key: Key) -> str | None:
+        return self.verdicts.newest(key) if key.verdict else self.board.newest(key)
 
     def _next_moment(self) -> str:
         """A time later than any given before: the order of events is the order of arrival."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import inspect
 import logging
 import signal
@@ -23,16 +22,18 @@ from annotate_space.lead_view import lead_view
 from annotate_space.own_page import own_page
 from annotate_space.people import HubUser, user_of_profile
 from annotate_space.words import translations
-from pipeline.core.errors import InvalidInput, SeedbedError
+from pipeline.core.errors import SeedbedError
 from pipeline.core.settings import Settings
 from pipeline.web.address import address_of
-from pipeline.web.serve import launch
+from pipeline.web.serve import launch, settle
 from pipeline.web.visitor import sign_in_button
 
 _log = logging.getLogger(__name__)
 
 STYLE: Final = Path(__file__).with_name("style.css")
 _SWITCH_SECONDS: Final = 0.0005
+_MOST_BYTES: Final = 32_000_000
+"""In a request: the most events at once, each as long as it may be, are about as much."""
 
 Handler = Callable[[Opening, Payload, Caller], Reply]
 
@@ -63,8 +64,12 @@ def build_app(opening: Opening) -> gr.Blocks:
                 figures=insights.figures,
                 disputes=adjudicating.disputes,
                 settle=adjudicating.settle,
+                settled=adjudicating.settled,
+                reopen=adjudicating.reopen,
                 search=searching.search,
+                sample=searching.sample,
                 mark=searching.mark,
+                unmark=searching.unmark,
                 invite=lead_handlers.invite,
                 revoke=lead_handlers.revoke,
                 extend=lead_handlers.extend,
@@ -83,7 +88,14 @@ def main(settings: Settings) -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    launch(build_app(opening), settings, styles=[STYLE], translations=translations(), wait=False)
+    launch(
+        build_app(opening),
+        settings,
+        styles=[STYLE],
+        translations=translations(),
+        max_body=_MOST_BYTES,
+        wait=False,
+    )
     threading.Thread(target=_open_early, args=(opening,), daemon=True).start()
     stopped.wait()
     try:
@@ -98,10 +110,7 @@ def _open_early(opening: Opening) -> None:
         opening.service()
     except SeedbedError as error:
         _log.warning("Not ready yet, tried again when somebody comes: %s", error)
-    # What is there by now stays. Looking through it for garbage would stop everybody for 150 ms,
-    # about once a minute.
-    gc.collect()
-    gc.freeze()
+    settle()
 
 
 def _server_functions(opening: Opening, **named: Handler) -> list[Callable[..., Any]]:
@@ -118,13 +127,13 @@ def _server_function(name: str, handler: Handler, opening: Opening) -> Callable[
         profile: gr.OAuthProfile | None,
         token: gr.OAuthToken | None,
     ) -> JSONResponse:
+        if not isinstance(payload, dict):
+            payload = {}
         try:
-            if not isinstance(payload, dict):
-                raise InvalidInput("The message is no object.", "Reload the page.")
             user = _user(profile, token) if on_space else None
             reply = handler(opening, payload, Caller(user, address_of(request)))
         except SeedbedError as error:
-            reply = handlers.failure(error)
+            reply = handlers.failure(error, payload)
         # Made here, or each value in it would be looked at before it is written.
         return JSONResponse(reply)
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from annotate_space.shards import hash_id
-from pipeline.core.feedback import FeedbackEvent, Preference, timestamp
+from pipeline.core.feedback import FeedbackEvent, answer_number, timestamp
 from pipeline.core.schema import TASKS, stable_id
 
 NOWHERE: Final = 0xFFFF_FFFF
@@ -43,7 +43,6 @@ class Standing(IntEnum):
 
 
 _STANDING: Final = {standing.name.lower(): standing for standing in Standing}
-_SIDES: Final[dict[Preference, int]] = {"left": 0, "tie": 1, "both_bad": 1, "right": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,7 @@ class Answer:
     """What stands for one key.
 
     Attributes:
-        value: What was said, as a number: thumbs 0 or 1; pairs 0 for the completion whose id sorts
-            first, 2 for the other, 1 for neither; else the rating. 0 if nothing was.
+        value: What was said; see ``answer_number``.
     """
 
     standing: Standing = Standing.WITHDRAWN
@@ -294,17 +292,4 @@ def _encoded(event: FeedbackEvent) -> bytes:
 
 
 def _packed(event: FeedbackEvent) -> int:
-    return _value(event) << 2 | _STANDING[event.status]
-
-
-def _value(event: FeedbackEvent) -> int:
-    if event.status != "submitted":
-        return 0
-    if event.task == "thumbs":
-        return int(bool(event.label))
-    if event.task == "rate":
-        return event.rating or 0
-    if event.task == "pairwise" and event.preference and event.left_id and event.right_id:
-        side = _SIDES[event.preference]
-        return side if event.left_id < event.right_id else 2 - side
-    return 0
+    return answer_number(event) << 2 | _STANDING[event.status]

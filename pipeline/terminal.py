@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from huggingface_hub import constants
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
     from pipeline.curation.coverage import Status
     from pipeline.curation.exports import Exports
     from pipeline.curation.history import History, RunFacts
-    from pipeline.generation.estimate import Estimate
+    from pipeline.curation.lighteval import Written
+    from pipeline.generation.estimate import Estimate, Range
     from pipeline.generation.exams.run import Trial
     from pipeline.generation.running import Progress
 
@@ -191,6 +193,17 @@ def show_export(name: str, exports: Exports, to: Path | None) -> None:
         )
 
 
+def show_task(made: Written) -> None:
+    """What LightEval can run now."""
+    tasks = [name for name in made.tasks if name != made.best]
+    say(
+        f"Wrote {made.path} for {made.rows} questions, version {made.version}.",
+        f'Run it with: lighteval accelerate "model_name=MODEL" "{made.best}|0" '
+        f"--custom-tasks {quote(made.path)}",
+        f"Others: {', '.join(tasks)}",
+    )
+
+
 def _say_how_to_train(exports: Exports) -> None:
     from pipeline.curation.card_text import weighing  # noqa: PLC0415 - slow import
     from pipeline.curation.record import balance, enough  # noqa: PLC0415 - slow import
@@ -272,23 +285,24 @@ def reading(files: int, *, quiet: bool) -> Iterator[Callable[[str], None]]:
 
 
 def show_run(name: str, record: RunRecord) -> None:
-    """What a generation run did to the project ``name``."""
+    """What a run did to the project ``name``."""
+    rows = _rows(record)
     if not record.wanted:
-        say(f"{name} has all the samples that were asked for; nothing to do.")
+        say(f"{name} has all the {rows} that were asked for; nothing to do.")
     else:
         paid = f"{record.calls} calls, {record.price()}" if record.calls else ""
         kept = f"{record.cached} answers kept from before" if record.cached else ""
         told = ", ".join(filter(None, [paid, kept, duration(record.seconds)]))
-        say(f"{record.samples} samples added to {name} in run {record.run_id}: {told}.")
+        say(f"{record.samples} {rows} added to {name} in run {record.run_id}: {told}.")
     if record.other:
         say(
-            f"{record.other} samples that were made from other words, models or prompts are kept "
+            f"{record.other} {rows} that were made from other words, models or prompts are kept "
             "and do not count."
         )
     for failure in record.failures:
         say(f"{failure.count} x {failure.stage} failed ({failure.kind}): {failure.example}")
     if record.flags:
-        marks = ", ".join(f"{flag} {count}" for flag, count in record.flags.items())
+        marks = ", ".join(_mark(flag, count) for flag, count in record.flags.items())
         say(f"Marked, and kept: {marks}.")
     if record.dropped:
         marks = ", ".join(f"{flag} {count}" for flag, count in record.dropped.items())
@@ -296,31 +310,14 @@ def show_run(name: str, record: RunRecord) -> None:
     if record.state == "stopped":
         say(f"Stopped: {record.why} The same command goes on from there.")
     elif record.missing:
-        say(f"{record.missing} samples are missing; the same command tries them again.")
+        again = "" if record.kind == "exam" else "; the same command tries them again"
+        say(f"{record.missing} {rows} are missing{again}.")
 
 
-def show_exam(name: str, record: RunRecord, room: str = "") -> None:
-    """What an exam run did to the project ``name``."""
-    if not record.wanted:
-        say(f"{name} has all the questions that were asked for; nothing to do.")
-    else:
-        paid = f"{record.calls} calls, {record.price()}" if record.calls else ""
-        kept = f"{record.cached} answers kept from before" if record.cached else ""
-        told = ", ".join(filter(None, [paid, kept, duration(record.seconds)]))
-        say(f"{record.samples} questions added to {name} in run {record.run_id}: {told}.")
-    if record.other:
-        say(
-            f"{record.other} questions that were made from other words, models or prompts are kept "
-            "and do not count."
-        )
-    for failure in record.failures:
-        say(f"{failure.count} x {failure.stage} failed ({failure.kind}): {failure.example}")
-    if marked := record.flags.get("answerable_closed_book"):
-        say(f"Marked, and kept: {marked} that a model answers without the document.")
-    if record.state == "stopped":
-        say(f"Stopped: {record.why} The same command goes on from there.")
-    elif record.missing:
-        say(f"{record.missing} questions are missing.")
+def _mark(flag: str, count: int) -> str:
+    if flag == "answerable_closed_book":
+        return f"{count} that a model answers without the document"
+    return f"{flag} {count}"
 
 
 def show_trial(name: str, trial: Trial) -> None:
@@ -328,26 +325,24 @@ def show_trial(name: str, trial: Trial) -> None:
     if not trial.rows:
         say(f"{name} has all the questions that were asked for; nothing to do.")
         return
-    table = Table(box=SIMPLE_HEAD, show_header=False)
-    rows = {
-        "questions to add": f"{trial.rows:,}",
-        "room in the documents": f"{trial.room:,}",
-        "calls": _short(trial.calls),
-        "tokens in": _short(trial.tokens_in),
-        "tokens out": _short(trial.tokens_out),
-        "cost": "unknown: no price in project.json" if trial.cost is None else dollars(trial.cost),
-        "time": duration(trial.seconds),
-    }
-    for label, text in rows.items():
-        table.add_row(label, Text(text))
-    _out.print(table)
-    spent = f" for ${trial.spent:.4f}" if trial.spent else ""
-    say(
-        f"Judged from {trial.sampled} questions kept of {trial.tried} that were tried{spent}; the "
-        "answers are kept, and the run does not pay for them again."
+    _show_facts(
+        {
+            "questions to add": f"{trial.rows:,}",
+            "room in the documents": f"{trial.room:,}",
+            "calls": _short(trial.calls),
+            "tokens in": _short(trial.tokens_in),
+            "tokens out": _short(trial.tokens_out),
+            "cost": "unknown: no price in project.json"
+            if trial.cost is None
+            else dollars(trial.cost),
+            "time": duration(trial.seconds),
+        }
     )
-    for failure in trial.failures:
-        say(f"Failed while trying: {failure}")
+    _say_tried(
+        f"{trial.sampled} questions kept of {trial.tried} that were tried",
+        trial.spent,
+        trial.failures,
+    )
 
 
 def show_estimate(name: str, expected: Estimate) -> None:
@@ -356,30 +351,37 @@ def show_estimate(name: str, expected: Estimate) -> None:
         say(f"{name} has all the samples that were asked for; nothing to do.")
         return
 
-    def between(low: float, high: float, write: Callable[[float], str]) -> str:
-        return write(low) if write(low) == write(high) else f"{write(low)} to {write(high)}"
+    def between(found: Range, write: Callable[[float], str]) -> str:
+        low, high = write(found.low), write(found.high)
+        return low if low == high else f"{low} to {high}"
 
+    _show_facts(
+        {
+            "samples to add": str(expected.rows),
+            "calls": between(expected.calls, _short),
+            "tokens in": between(expected.tokens_in, _short),
+            "tokens out": between(expected.tokens_out, _short),
+            "cost": between(expected.cost, dollars)
+            if expected.cost
+            else f"unknown: no price for {', '.join(expected.unpriced)} in project.json",
+            "time": between(expected.seconds, duration),
+        }
+    )
+    _say_tried(f"{expected.sampled} samples that were tried", expected.spent, expected.failures)
+
+
+def _show_facts(facts: dict[str, str]) -> None:
     table = Table(box=SIMPLE_HEAD, show_header=False)
-    cost = expected.cost
-    rows = {
-        "samples to add": str(expected.rows),
-        "calls": between(expected.calls.low, expected.calls.high, _short),
-        "tokens in": between(expected.tokens_in.low, expected.tokens_in.high, _short),
-        "tokens out": between(expected.tokens_out.low, expected.tokens_out.high, _short),
-        "cost": between(cost.low, cost.high, dollars)
-        if cost
-        else f"unknown: no price for {', '.join(expected.unpriced)} in project.json",
-        "time": between(expected.seconds.low, expected.seconds.high, duration),
-    }
-    for label, text in rows.items():
+    for label, text in facts.items():
         table.add_row(label, Text(text))
     _out.print(table)
-    spent = "" if expected.spent is None else f" for ${expected.spent:.4f}"
-    say(
-        f"Judged from {expected.sampled} samples that were tried{spent}; their answers are kept, "
-        "and the run does not pay for them again."
-    )
-    for failure in expected.failures:
+
+
+def _say_tried(what: str, spent: float | None, failures: Sequence[str]) -> None:
+    """From what it is judged what a run would take."""
+    paid = f" for ${spent:.4f}" if spent else ""
+    say(f"Judged from {what}{paid}; the answers are kept, and the run does not pay for them again.")
+    for failure in failures:
         say(f"Failed while trying: {failure}")
 
 

@@ -11,7 +11,7 @@ import gradio as gr
 from pipeline.core.errors import SeedbedError
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
-from pipeline.web.serve import launch
+from pipeline.web.serve import launch, settle
 from pipeline.web.visitor import sign_in_button, visitor
 from pipeline.web.words import language_of
 from seed_space import handlers, pieces, standing
@@ -56,8 +56,13 @@ def build_app(settings: Settings, store: Store | None = None) -> gr.Blocks:
 
 def main(settings: Settings) -> None:
     """Serve until told to stop."""
-    Thread(target=warm_up, daemon=True).start()
+    Thread(target=_warm_up, daemon=True).start()
     launch(build_app(settings), settings, styles=[STYLE], translations=WORDS.translations())
+
+
+def _warm_up() -> None:
+    warm_up()
+    settle()
 
 
 def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]:

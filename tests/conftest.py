@@ -25,17 +25,8 @@ for _name in ("HF_TOKEN", "HF_ENDPOINT"):
 import pytest  # noqa: E402
 from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
 
+from tests.chromium import launch  # noqa: E402
 from tests.hub_server import HubServer  # noqa: E402
-
-_FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,15 +49,13 @@ def hub() -> Iterator[HubServer]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A Chromium: the system's, else Playwright's own.
+    """A Chromium, one for each module.
 
-    One for each module, because Playwright occupies the thread's event loop while it runs, and
-    other tests need it.
+    Playwright occupies the thread's event loop while it runs, and other tests need it.
     """
     expect.set_options(timeout=20_000)
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found, args=list(_FLAGS))
+        running = launch(playwright)
         yield running
         running.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.chromium import launch
 from tests.spaces import ROOT, RunningSpace
 
 TARGET = ROOT / ".github" / "pictures"
@@ -45,10 +45,7 @@ def main() -> None:
         demo = [sys.executable, "-m", "pipeline", "demo", "./projects/farming", "--no-serve"]
         env = {"PYTHONPATH": str(ROOT), "SEEDBED_PROJECT": "./projects/farming"}
         subprocess.run(demo, cwd=place, env={**os.environ, **env}, check=True)
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu"],
-        )
+        browser = launch(playwright)
         for package, take in (
             ("seed_space", picture_of_seeds),
             ("annotate_space", picture_of_votes),

@@ -67,6 +67,10 @@ def test_the_whole_way_without_a_model(folder: Path, tmp_path: Path) -> None:
     FolderStore(folder).commit({path: "\n".join(approved).encode()}, message="Reviews")
     assert json.loads(run("export", folder, "--json").stdout)["rows"]["exam"] == 4
     assert "letters" in (folder / layout.TASK_FILE).read_text()
+    said = run("export", folder, "--format", "exam", "--to", tmp_path / "out").stdout
+    task = tmp_path / "out" / layout.TASK_FILE
+    assert f"--custom-tasks {task}" in " ".join(said.split())
+    assert "letters" in task.read_text()
 
 
 def test_a_model_writes_and_another_checks(folder: Path, server: LlmServer) -> None:

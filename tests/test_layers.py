@@ -43,8 +43,8 @@ MAY_IMPORT = {
     "pipeline.deploy": {"pipeline.core"},
     "pipeline.terminal": {"pipeline.core", "pipeline.curation", "pipeline.generation"},
     "pipeline.__version__": set(),
-    "pipeline.cli": {
-        "pipeline.__version__",
+    "pipeline.commands": {
+        "pipeline.commands",
         "pipeline.core",
         "pipeline.generation",
         "pipeline.curation",
@@ -52,6 +52,12 @@ MAY_IMPORT = {
         "pipeline.deploy",
         "pipeline.local",
         "pipeline.places",
+        "pipeline.terminal",
+    },
+    "pipeline.cli": {
+        "pipeline.__version__",
+        "pipeline.commands",
+        "pipeline.core",
         "pipeline.terminal",
     },
     "pipeline.__main__": {"pipeline.cli"},
@@ -99,3 +105,16 @@ def test_a_module_imports_only_what_is_below_it(module: str, path: Path) -> None
             assert target in MAY_IMPORT[layer], f"{module} imports {imported}"
         if top in ONLY_IN:
             assert layer in ONLY_IN[top], f"{module} imports {imported}"
+
+
+def test_only_settings_and_what_starts_a_space_look_into_the_environment() -> None:
+    looking = {
+        path.relative_to(ROOT).as_posix()
+        for _, path in _modules()
+        if "os.environ" in path.read_text() or "getenv" in path.read_text()
+    }
+    assert looking == {
+        "pipeline/core/settings.py",
+        "seed_space/app.py",
+        "annotate_space/app.py",
+    }

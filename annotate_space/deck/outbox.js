@@ -23,7 +23,7 @@ async function ask(name, payload, as = identity) {
   let reply;
   try {
     reply = await Promise.race([
-      server[name]({ ...payload, who: as }),
+      server[name]({ ...payload, who: as, language: LANGUAGE }),
       new Promise((_, reject) => setTimeout(() => reject(new Error("no answer")), 30000)),
     ]);
     if (typeof reply !== "object" || reply === null) throw new Error("no object");
@@ -39,8 +39,14 @@ async function ask(name, payload, as = identity) {
     if (current && name !== "control" && SHUT_OUT.includes(error.kind)) notIn(error);
     throw error;
   }
-  if (current && reply.guidelines_version !== undefined && reply.guidelines_version !== session.guidelines_version) start(); // they have changed
+  if (current && haveChanged(reply)) start();
   return reply;
+}
+
+// Whether the lead has changed the guidelines or what is asked since `hello`.
+function haveChanged({ guidelines_version: version, progress: counts }) {
+  if (version !== undefined && version !== session.guidelines_version) return true;
+  return counts !== undefined && Object.keys(counts).join() !== Object.keys(session.progress).join();
 }
 
 // One call after the other: then an answer is either counted in a reply or still `isHere`.

@@ -43,6 +43,7 @@ function begin(reply) {
 }
 
 function takeNews(reply) {
+  const asked = session.tasks.join();
   session = reply;
   if (reply.kind === "hub") identity = {}; // their sign-in counts, not the guest who was here before
   savedAt = reply.saved_at;
@@ -54,8 +55,17 @@ function takeNews(reply) {
   part("guidelines-text").innerHTML = reply.guidelines; // sanitized by the server
   inLanguage(part("guidelines-text"));
   element.querySelector('[data-act="guidelines"]').hidden = !reply.guidelines;
+  if (reply.tasks.join() !== asked) changeTasks();
   countProgress(reply.progress);
   offerGuidelines();
+}
+
+// The card on the screen stays; of what was to come, what is still asked for.
+function changeTasks() {
+  buildTasks();
+  if (mode && !session.tasks.includes(mode)) return choose(null);
+  deal(hand.filter((item, at) => at === 0 || session.tasks.includes(item.task)));
+  refill().catch(() => {}); // asked for again with the next answer
 }
 
 function leave() {

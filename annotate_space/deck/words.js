@@ -1,6 +1,7 @@
 // The words in the reader's language: Gradio puts them, as JSON, into the component's value.
 
 const WORDS = JSON.parse(props.value);
+const LANGUAGE = WORDS.language;
 
 function say(key, values = {}) {
   return WORDS[key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");

@@ -28,6 +28,7 @@ def lead_view(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
     """The view, hidden until the card asks for it.
 
     It is wired to the server functions ``overview``, ``figures``, ``disputes``, ``settle``,
-    ``search``, ``mark``, ``invite``, ``extend``, ``revoke`` and ``configure``.
+    ``settled``, ``reopen``, ``search``, ``sample``, ``mark``, ``unmark``, ``invite``, ``extend``,
+    ``revoke`` and ``configure``.
     """
     return component(_HERE, "lead", _SCRIPTS, server_functions)

@@ -31,6 +31,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     "disputes": disputes.disputes,
     "votes": disputes.votes,
     "search": search.search,
+    "sample": search.sample,
     "history": history.history,
 }
 

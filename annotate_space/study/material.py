@@ -53,6 +53,8 @@ class Material:
 
     def __init__(self, store: Store, journal: Path) -> None:
         self.store = store
+        self.folder = journal.parent
+        """Where working files may be kept."""
         self._journal = journal
         self._guard = threading.Lock()
         self._reading: Reading | None = None
@@ -81,8 +83,7 @@ class Material:
     def _read(self, last: int) -> Reading:
         project = load_project(self.store)
         judgements = Judgements.of(self._events())
-        rules = Rules.of(project.curation)
-        consensus = settle(judgements, rules, frozenset(project.access.leads))
+        consensus = settle(judgements, Rules.of(project.curation))
         seed = load_seed(self.store).seed
         return Reading(last + 1, seed, project, load_controls(self.store), judgements, consensus)
 

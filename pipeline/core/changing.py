@@ -1,11 +1,11 @@
-"""Reading and changing one small file that several people may change at the same time."""
+"""Reading small files, and changing one that several people may change at the same time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
-from pipeline.core.errors import Conflict, FileMissing, StoreUnavailable
+from pipeline.core.errors import Conflict, FileMissing, InvalidInput, StoreUnavailable
 from pipeline.core.schema import Stored
 from pipeline.core.store import ABSENT, Store
 
@@ -34,6 +34,15 @@ def load_file(store: Store, kind: type[Kept], path: str) -> Kept:
         InvalidInput: The file is no such one.
     """
     return read_file(store, kind, path)[0]
+
+
+def read_folder(store: Store, kind: type[Kept], folder: str) -> Iterator[Kept | InvalidInput]:
+    """What each file in ``folder`` holds, by name; an unreadable one is told and not fatal."""
+    for path in sorted((store.checkout(folder) / folder).glob("*.json")):
+        try:
+            yield kind.from_json(path.read_bytes(), path.name)
+        except InvalidInput as error:
+            yield error
 
 
 def change_file(

@@ -216,21 +216,6 @@ def _problem(field: str, code: str, level: Level, **values: Value) -> Problem:
     return Problem(field, MESSAGES[code].format_map(shown), level, code, values)
 
 
-def seed_from_fields(fields: dict[str, object]) -> Seed:
-    """Build a seed from what a screen holds.
-
-    Raises:
-        InvalidInput: Names every field that is wrong.
-    """
-    try:
-        return Seed.model_validate(fields)
-    except ValidationError as error:
-        raise InvalidInput(
-            f"The seed cannot be kept as it is: {describe(error)}.",
-            "What you typed is still on the screen: correct these fields and save again.",
-        ) from error
-
-
 def _short(text: str, limit: int = 60) -> str:
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"

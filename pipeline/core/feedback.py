@@ -1,7 +1,8 @@
 """Feedback: one event for each thing an annotator did, and the rule that folds events into state.
 
 Events are only ever added. A later event of the same annotator on the same sample, task and
-completion replaces the earlier one; ``withdrawn`` takes it back. A file written by another tool to
+completion replaces the earlier one; ``withdrawn`` takes it back. Repeats and leads' verdicts are
+apart from votes and replace only their own kind. A file written by another tool to
 this contract is as good as one of ours.
 """
 
@@ -127,7 +128,14 @@ class FeedbackEvent(BaseModel):
         subject = self.completion_id
         if self.left_id and self.right_id:
             subject = "|".join(sorted((self.left_id, self.right_id)))
-        return Key(self.annotator, self.sample_id, self.task, subject, bool(self.repeat))
+        return Key(
+            self.annotator,
+            self.sample_id,
+            self.task,
+            subject,
+            bool(self.repeat),
+            bool(self.verdict),
+        )
 
     def to_line(self) -> str:
         """The event as one line of JSON, all fields present."""
@@ -146,13 +154,18 @@ _ANSWER: Final[dict[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
-    """What one judgement is about; a repeated question is apart from its first asking."""
+    """What one judgement is about.
+
+    A repeated question is apart from its first asking, and what a lead decides with everybody's
+    votes in view from what they voted before.
+    """
 
     annotator: str
     sample_id: str
     task: str
     subject: str | None
     repeat: bool = False
+    verdict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,21 +256,26 @@ def is_newer(event: FeedbackEvent, known: FeedbackEvent) -> bool:
 
 def content_order(event: FeedbackEvent) -> tuple[int, int, str]:
     """Decides between events with one id, time and key: the larger answer, then anything else."""
-    return (_answer_number(event), _STATUSES.index(event.status), stable_id(event.model_dump()))
+    return (answer_number(event), _STATUSES.index(event.status), stable_id(event.model_dump()))
 
 
-def _answer_number(event: FeedbackEvent) -> int:
+def answer_number(event: FeedbackEvent) -> int:
+    """What was said, as a number from 0 to 5; 0 if nothing was.
+
+    Thumbs are 0 or 1; a pair is 0 for the completion whose id sorts first, 2 for the other and 1
+    for neither, whichever side each was shown on; a rating is itself.
+    """
     if event.status != "submitted":
         return 0
     if event.task == "thumbs":
         return int(bool(event.label))
     if event.task == "rate":
         return event.rating or 0
-    if event.task == "pairwise" and event.left_id and event.right_id:
-        if event.preference in ("tie", "both_bad"):
-            return 1
-        return 0 if (event.preference == "left") == (event.left_id < event.right_id) else 2
+    if event.task == "pairwise" and event.preference and event.left_id and event.right_id:
+        side = _SIDES[event.preference]
+        return side if event.left_id < event.right_id else 2 - side
     return 0
 
 
+_SIDES: Final[dict[Preference, int]] = {"left": 0, "tie": 1, "both_bad": 1, "right": 2}
 _STATUSES: Final = ("withdrawn", "skipped", "flagged", "submitted")

@@ -210,11 +210,6 @@ class Brought:
             whole.add(part)
         return whole
 
-    @property
-    def understood(self) -> bool:
-        """Whether every table has a column that says something."""
-        return bool(self.found) or any(any(table.roles) for table in self.tables)
-
 
 def read(data: bytes) -> Brought:
     """Read a file, whatever it is called.

@@ -100,7 +100,8 @@ class Invitations(Stored):
         if found is None:
             raise InvitationNeeded(
                 "This invitation link is not known here; it may be incomplete.",
-                f"Open it again from where it was sent. If that does not help: {_ASK.lower()}",
+                "Open it again from where it was sent. If that does not help, ask who sent it for "
+                "a new one.",
             )
         if found.revoked_at is not None:
             raise InvitationNeeded("This invitation was taken back.", _ASK)

@@ -100,6 +100,17 @@ def alike(texts: Sequence[str]) -> Iterator[Pair]:
             by_key.setdefault(key, place)
 
 
+def unlike(texts: Sequence[str], there: Sequence[str]) -> list[str]:
+    """Those of ``texts`` that say what is neither ``there`` nor in one before them."""
+    every = [*there, *texts]
+    repeated = {pair.second for pair in alike(every)}
+    return [
+        every[place]
+        for place, _ in _distinct(every)
+        if place >= len(there) and place not in repeated
+    ]
+
+
 def _distinct(texts: Sequence[str]) -> list[tuple[int, _Shape]]:
     """The shape of each text that is not blank and differs from those before it, by its place."""
     seen: dict[str, int] = {}

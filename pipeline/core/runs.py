@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.core import layout
+from pipeline.core.changing import read_folder
 from pipeline.core.errors import InvalidInput
 from pipeline.core.schema import Stored
 from pipeline.core.store import Store
@@ -100,12 +101,7 @@ class RunRecord(Stored):
 
 def read_runs(store: Store) -> Iterator[RunRecord | InvalidInput]:
     """All records of a project, the oldest first; an unreadable one is told and not fatal."""
-    folder = store.checkout(layout.RUNS) / layout.RUNS
-    for path in sorted(folder.glob("*.json")):
-        try:
-            yield RunRecord.from_json(path.read_bytes(), path.name)
-        except InvalidInput as error:
-            yield error
+    return read_folder(store, RunRecord, layout.RUNS)
 
 
 def priced(cost: float | None, *, some_unknown: bool) -> str:

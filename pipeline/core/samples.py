@@ -115,26 +115,19 @@ def read_group(path: Path, group: int) -> pa.Table:
         raise _no_parquet(path, error) from error
 
 
+def sample_files(store: Store) -> list[Path]:
+    """All shards on this machine, in the order of their paths."""
+    return sorted((store.checkout(layout.SAMPLES) / layout.SAMPLES).rglob("*.parquet"))
+
+
 def read_samples(store: Store) -> Iterator[Sample]:
     """All samples of a project, each ``sample_id`` once, in the order of the shards' paths."""
-    folder = store.checkout(layout.SAMPLES)
     seen: set[str] = set()
-    for path in sorted((folder / layout.SAMPLES).rglob("*.parquet")):
+    for path in sample_files(store):
         for sample in read_shard(path):
             if sample.sample_id not in seen:
                 seen.add(sample.sample_id)
                 yield sample
-
-
-def model_names(store: Store) -> set[str]:
-    """Every model that wrote a completion; reads that column only."""
-    folder = store.checkout(layout.SAMPLES)
-    found: set[str] = set()
-    for path in (folder / layout.SAMPLES).rglob("*.parquet"):
-        column = open_parquet(path).read(columns=["completions.list.element.model"])
-        for completions in column["completions"].to_pylist():
-            found.update(completion["model"] for completion in completions)
-    return found
 
 
 def _no_parquet(path: Path, error: Exception) -> InvalidInput:

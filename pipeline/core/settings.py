@@ -1,10 +1,14 @@
-"""The one place that reads the environment, called by ``app.py`` and ``cli.py`` only."""
+"""What is configured from outside, and the one place that looks into this process's environment.
+
+``Settings`` are read once, where a Space or a command starts, and handed on.
+"""
 
 from __future__ import annotations
 
 import math
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -92,6 +96,16 @@ class Settings:
             visitor_samples=each,
             visitor_samples_total=_samples(env, "SEEDBED_VISITOR_SAMPLES_TOTAL", 10 * each),
         )
+
+
+def inherited(only: Collection[str] | None = None) -> dict[str, str]:
+    """This process's variables, for a process that it starts: all of them, or ``only`` some."""
+    return {name: value for name, value in os.environ.items() if only is None or name in only}
+
+
+def preset(name: str, value: str) -> None:
+    """Set a variable by which a library in this process is told, unless somebody set it."""
+    os.environ.setdefault(name, value)
 
 
 def _seconds(text: str) -> float:

@@ -10,12 +10,12 @@ import csv
 import io
 import unicodedata
 import warnings
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any, Final
 
+from pipeline.core import packed
 from pipeline.core.errors import InvalidInput
 
 MOST_BYTES: Final = 5_000_000
@@ -24,7 +24,6 @@ MOST_ROWS: Final = 5_000
 MOST_COLUMNS: Final = 60
 _MOST_SHEETS: Final = 12
 _MOST_UNPACKED: Final = 30_000_000
-_MOST_PARTS: Final = 2_000
 _LONGEST_CELL: Final = 100_000
 _SNIFFED: Final = 60
 """Rows by which a delimiter is recognised."""
@@ -189,31 +188,25 @@ def heading(text: str) -> str:
 
 
 def _check_package(data: bytes) -> None:
-    """Refuse a workbook that is none, or that is a bomb, without unpacking anything."""
+    """Refuse a workbook that is none, or that is a bomb, without parsing anything."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as package:
-            parts = package.infolist()
-            names = {part.filename for part in parts}
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+        names = packed.names(data)
+        if "mimetype" in names and "content.xml" in names:
+            raise InvalidInput("This is a LibreOffice file.", _ADVICE["xlsx"])
+        if any(name.startswith("word/") for name in names):
+            raise InvalidInput("This is a Word document.", _ADVICE["document"])
+        if not any(name.startswith("xl/") for name in names):
+            raise InvalidInput("This is a packed file and no spreadsheet.", _ADVICE["unpack"])
+        packed.check(data, most=_MOST_UNPACKED, xml=_MOST_UNPACKED)
+    except packed.Damaged as error:
         raise InvalidInput("This file is damaged.", _ADVICE["xlsx"]) from error
-    if "mimetype" in names and "content.xml" in names:
-        raise InvalidInput("This is a LibreOffice file.", _ADVICE["xlsx"])
-    if any(name.startswith("word/") for name in names):
-        raise InvalidInput("This is a Word document.", _ADVICE["document"])
-    if not any(name.startswith("xl/") for name in names):
-        raise InvalidInput("This is a packed file and no spreadsheet.", _ADVICE["unpack"])
-    read = [part for part in parts if part.filename.endswith((".xml", ".rels"))]
-    if len(parts) > _MOST_PARTS or sum(part.file_size for part in read) > _MOST_UNPACKED:
+    except packed.Swollen as error:
         raise InvalidInput(
             "This spreadsheet unpacks to more than can be read.",
             "Copy what you need into a new one.",
-        )
-    with zipfile.ZipFile(io.BytesIO(data)) as package:
-        for part in read:
-            # No spreadsheet program writes them; entities are how small XML becomes huge.
-            with package.open(part) as opened:
-                if b"<!DOCTYPE" in opened.read(4_096):
-                    raise InvalidInput("This spreadsheet is not one.", _ADVICE["xlsx"])
+        ) from error
+    except packed.Hostile as error:
+        raise InvalidInput("This spreadsheet is not one.", _ADVICE["xlsx"]) from error
 
 
 def _delimiter(text: str, known: frozenset[str]) -> str:

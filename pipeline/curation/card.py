@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from huggingface_hub import DatasetCard
@@ -58,46 +59,65 @@ def card(name: str, seed: Seed, project: Project, facts: Facts, old: bytes) -> b
     return (_front_matter(data) + body.strip() + "\n").encode()
 
 
-def update_card(store: Store) -> None:
-    """Write the card anew from what the project holds now; does nothing if nothing changed."""
-    commit_with_card(store, {}, message="Update the card")
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a commit does besides writing the card.
 
-
-def commit_with_card(
-    store: Store,
-    files: Mapping[str, Data],
-    *,
-    message: str,
-    remove: Collection[str] = (),
-    record: ExportRecord | None = None,
-) -> None:
-    """Commit ``files`` together with the card that tells of them.
-
-    Args:
-        store: The project.
-        files: What to write besides.
-        message: Of the commit.
+    Attributes:
+        files: What to write.
         remove: What to remove.
         record: Among ``files``, if new exports are.
     """
-    facts = read_facts(store, record)
+
+    files: Mapping[str, Data] = field(default_factory=dict)
+    remove: Collection[str] = ()
+    record: ExportRecord | None = None
+
+
+def update_card(store: Store) -> None:
+    """Write the card anew from what the project holds now; does nothing if nothing changed."""
+    commit_with_card(store, Change, message="Update the card")
+
+
+def commit_with_card(store: Store, change: Callable[[], Change], *, message: str) -> None:
+    """Commit a change together with the card that tells of it.
+
+    Args:
+        store: The project.
+        change: Asked again if somebody wrote to the card or exported meanwhile, because what is to
+            be removed, and what the card tells, depends on what is there.
+        message: Of the commit.
+
+    Raises:
+        Conflict: Others write to the card or export faster than we can.
+    """
     for _ in range(_ATTEMPTS):
-        try:
-            old = store.read(layout.CARD)
-        except FileMissing:
-            old = Content(b"", "")
-        text = card(store.name, facts.seed, facts.project, facts, old.data)
+        # Before all else is read, so that whatever comes after it is a conflict.
+        old, record = _content(store, layout.CARD), _content(store, layout.EXPORT_RECORD)
+        new = change()
+        facts = read_facts(store, new.record)
+        text = card(store.name, facts.seed, facts.project, facts, old.data if old else b"")
         try:
             store.commit(
-                {**files, layout.CARD: text},
+                {**new.files, layout.CARD: text},
                 message=message,
-                expect={layout.CARD: old.etag or ABSENT},
-                remove=remove,
+                expect={
+                    layout.CARD: old.etag if old else ABSENT,
+                    layout.EXPORT_RECORD: record.etag if record else ABSENT,
+                },
+                remove=new.remove,
             )
         except Conflict:
-            continue  # somebody wrote to the card meanwhile; start from their text
+            continue
         return
     raise Conflict(layout.CARD)
+
+
+def _content(store: Store, path: str) -> Content | None:
+    try:
+        return store.read(path)
+    except FileMissing:
+        return None
 
 
 def _tell_configs(data: dict[str, Any], configs: Mapping[str, ConfigFacts]) -> None:

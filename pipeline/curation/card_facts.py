@@ -14,13 +14,14 @@ from pipeline.core import layout
 from pipeline.core.flags import Flag
 from pipeline.core.layout import SPLITS, ExportFormat, Split
 from pipeline.core.projects import load_project, load_seed
-from pipeline.core.samples import open_parquet
+from pipeline.core.samples import open_parquet, sample_files
 from pipeline.core.schema import Project, Seed
 from pipeline.core.store import Store
 from pipeline.curation.formats import features
 from pipeline.curation.grid import Cells, Grid
 from pipeline.curation.history import History, read_history
 from pipeline.curation.record import ExportRecord, read_record
+from pipeline.curation.shards import sizes
 
 CONFIGS: Final = ("samples", "feedback", *layout.TRAINING_FORMATS)
 """In the order in which a card lists them; the first one is the default."""
@@ -110,8 +111,7 @@ def read_facts(store: Store, record: ExportRecord | None = None) -> Facts:
     """
     seed = load_seed(store).seed
     seen = _Seen(Cells(seed.cells()))
-    root = store.checkout(layout.SAMPLES)
-    shards = sorted((root / layout.SAMPLES).rglob("*.parquet"))
+    shards = sample_files(store)
     for path in shards:
         for batch in open_parquet(path).iter_batches(columns=list(_COLUMNS)):
             seen.add(batch.to_pydict())
@@ -178,10 +178,7 @@ def _export_facts(
     columns: Features | None = None
     for path in there:
         with open_parquet(folder / path) as file:
-            footer = file.metadata
-            groups = (footer.row_group(index) for index in range(footer.num_row_groups))
-            plain = sum(group.total_byte_size for group in groups)
-            files[path] = (footer.num_rows, plain, (folder / path).stat().st_size)
+            files[path] = sizes(folder / path, file.metadata)
             columns = columns or Features.from_arrow_schema(file.schema_arrow)
     return _facts(files, columns)
 

@@ -6,9 +6,8 @@ withdrawn ones do not count, and neither do repeats. The rules:
 - A question is settled by an answer that has more than half of its votes; ties and both-bad are
   answers to a pair. So nothing is ever settled by chance, and a tie never makes a pair.
 - With method ``weighted`` it is more than half of the probability that ``reliability`` finds.
-- Where a lead has given a verdict, only verdicts count for that question, and one is enough; else,
-  where people named as leads have voted, only their votes count. Two leads who differ settle
-  nothing.
+- Where a lead has given a verdict, only verdicts count for that question, and one is enough. Two
+  leads who differ settle nothing. What a lead votes as an annotator is a vote like any other.
 - A completion without a thumb is good if it won a pair. Losing makes none bad: the other one may
   just be better.
 
@@ -27,7 +26,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core.schema import CurationSettings
+from pipeline.core.schema import CurationSettings, Task
 from pipeline.curation.judgements import (
     BOTH_BAD,
     FIRST,
@@ -39,6 +38,7 @@ from pipeline.curation.judgements import (
     Judgements,
     Numbers,
 )
+from pipeline.curation.questions import DISCARD, SUBJECTS, Questions, candidates
 from pipeline.curation.ranking import strengths
 from pipeline.curation.reliability import dawid_skene, one_coin
 
@@ -82,10 +82,10 @@ class CompletionVerdict:
         up: Thumbs that say good; also those that a lead's verdict overrules.
         down: Thumbs that say not good.
         agreement: The share of the deciding thumbs that say what most of them say; None without.
-            The lead's decide alone where there are any.
+            A lead's verdict decides alone.
         rating: The true mean of the stars that people gave; None without.
         ratings: How many gave stars.
-        source: What settled ``good``: thumbs, a pair that it won, or a lead's thumb.
+        source: What settled ``good``: thumbs, a pair that it won, or a lead's verdict.
         probability: That it is good, with method ``weighted``; None without thumbs.
     """
 
@@ -107,10 +107,10 @@ class PairVerdict:
     Attributes:
         margin: The winner's share of the deciding votes less the loser's; with method ``weighted``
             of the probability. Above 0, at most 1.
-        votes: How many people chose.
+        votes: How many votes there are, leads' verdicts included.
         first: Votes for the completion whose id sorts first.
         second: Votes for the other.
-        agreement: The winner's share of the deciding votes; a lead's decide alone.
+        agreement: The winner's share of the deciding votes; a lead's verdict decides alone.
     """
 
     chosen_id: str
@@ -197,6 +197,25 @@ class SampleVerdict:
         return good | {edit.completion_id for edit in self.edits if edit.completion_id}
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How every sample stands, by its place in ``Judgements.samples``.
+
+    Attributes:
+        judged: Anybody gave an answer, as ``SampleVerdict.judged``.
+        good: A completion was found good or rewritten, or the exam item right.
+        bad: A completion was found not good, or the exam item no good.
+        disputed: As ``SampleVerdict.disputed``.
+        flagged: A judgement flags it.
+    """
+
+    judged: Flags
+    good: Flags
+    bad: Flags
+    disputed: Flags
+    flagged: Flags
+
+
 class Consensus:
     """What is settled, by sample.
 
@@ -207,15 +226,14 @@ class Consensus:
             task; only of tasks that they answered.
     """
 
-    def __init__(self, judgements: Judgements, rules: Rules, leads: frozenset[str]) -> None:
+    def __init__(self, judgements: Judgements, rules: Rules) -> None:
         self.judgements = judgements
         self.rules = rules
         self.reliability: dict[str, dict[str, float]] = {}
-        voters = _Voters(judgements, leads)
-        self._thumbs = _settled(voters, "thumbs", ("completion",), 2, self)
-        self._pairs = _settled(voters, "pairwise", ("first", "second"), 4, self)
-        self._stars = _stars(voters)
-        self._exam = _exam(voters, self)
+        self._thumbs = _settled(self, "thumbs", 2)
+        self._pairs = _settled(self, "pairwise", 4)
+        self._stars = _stars(judgements)
+        self._exam = _exam(self)
         samples = judgements.column("sample", np.int32)
         flagged = judgements.codes("status") == STATUSES.index("flagged")
         flagged &= ~judgements.column("repeat", np.bool_)
@@ -235,6 +253,15 @@ class Consensus:
         for place, sample_id in enumerate(self.judgements.samples):
             yield self._of(sample_id.as_py(), place)
 
+    def settled(self, task: Task) -> Flags:
+        """Which questions of thumbs, pairwise or exam are settled, in the order of ``Questions``.
+
+        Also as a tie, or as no good.
+        """
+        tables = {"thumbs": self._thumbs, "pairwise": self._pairs, "exam": self._exam}
+        found: Flags = tables[task].answer != _UNSETTLED
+        return found
+
     @cached_property
     def accepted_completions(self) -> int:
         """How many completions thumbs found good."""
@@ -244,6 +271,33 @@ class Consensus:
     def settled_pairs(self) -> int:
         """How many pairs have a winner."""
         return int(np.isin(self._pairs.answer, (FIRST, SECOND)).sum())
+
+    @cached_property
+    def standing(self) -> Standing:
+        """How every sample stands, without the cost of looking at each."""
+        size = len(self.judgements.samples)
+        judged, good, bad, disputed = np.zeros((4, size), np.bool_)
+        thumbs, pairs, exam = self._thumbs, self._pairs, self._exam
+        for table in (thumbs, pairs, exam):
+            samples = _samples(table.starts)
+            judged[samples] = True
+            disputed[samples[table.disputed]] = True
+        judged[_samples(self._stars.starts)] = True
+        good[_samples(thumbs.starts)[thumbs.answer == 1]] = True
+        bad[_samples(thumbs.starts)[thumbs.answer == 0]] = True
+        first_won = np.where(pairs.answer == FIRST, pairs.subjects["first"], -1)
+        winner = np.where(pairs.answer == SECOND, pairs.subjects["second"], first_won)
+        # Of a completion with thumbs they say more than that it won.
+        many = max(1, len(self.judgements.completions))
+        thumbed = _samples(thumbs.starts) * many + thumbs.subjects["completion"]
+        won = (winner >= 0) & ~np.isin(_samples(pairs.starts) * many + winner, thumbed)
+        good[_samples(pairs.starts)[won]] = True
+        good[_samples(exam.starts)[exam.answer >= 0]] = True
+        bad[_samples(exam.starts)[exam.answer == DISCARD]] = True
+        for place in np.unique(_samples(self._edits_from)).tolist():
+            if any(self._edited(place)):
+                judged[place] = good[place] = True
+        return Standing(judged, good, bad, disputed, self._flags > 0)
 
     def _of(self, sample_id: str, place: int) -> SampleVerdict:
         thumbs, pairs, stars, exam = (
@@ -357,7 +411,7 @@ class Consensus:
         if answer == _UNSETTLED:
             few = not table.by_lead[row] and votes < self.rules.min_votes
             return ExamVerdict("open" if few else "disputed", None, None, votes, agreement)
-        if answer == _DISCARD:
+        if answer == DISCARD:
             return ExamVerdict("discarded", None, None, votes, agreement)
         text = self.judgements.text(answer)
         option = self.judgements.value("option", answer)
@@ -368,37 +422,14 @@ class Consensus:
         return self.judgements.completion(int(code))
 
 
-def settle(
-    judgements: Judgements,
-    rules: Rules | None = None,
-    leads: frozenset[str] = frozenset(),
-) -> Consensus:
+def settle(judgements: Judgements, rules: Rules | None = None) -> Consensus:
     """Settle every question that can be.
 
     Args:
         judgements: What people said.
         rules: When a question is settled; by majority if not told.
-        leads: Annotators whose every vote is a lead's.
     """
-    return Consensus(judgements, rules or Rules(), leads)
-
-
-_DISCARD: Final = -2
-"""Answer to an exam item that is no good; else the row of a judgement that says what is right."""
-
-
-class _Voters:
-    """Who may decide: 2 for a verdict, 1 for a lead's vote, 0 for any other."""
-
-    def __init__(self, judgements: Judgements, leads: frozenset[str]) -> None:
-        self.judgements = judgements
-        names = judgements.frame["annotator"].cat.categories
-        is_lead = np.array([name in leads for name in names], dtype=np.int8)
-        annotators = judgements.codes("annotator")
-        self.level = is_lead[annotators] if len(names) else np.zeros(0, np.int8)
-        self.level[judgements.column("verdict", np.bool_)] = 2
-        self.annotators = annotators
-        self.samples = judgements.column("sample", np.int32)
+    return Consensus(judgements, rules or Rules())
 
 
 @dataclass(slots=True)
@@ -443,35 +474,36 @@ class _Table:
         return float(self.deciding_counts[row, answer] / self.deciding[row])
 
 
-def _settled(
-    voters: _Voters, task: str, subjects: tuple[str, ...], kinds: int, consensus: Consensus
-) -> _Table:
+def _settled(consensus: Consensus, task: Task, kinds: int) -> _Table:
     """Settle the questions of a task whose answers are the same for all."""
-    judgements, rules = voters.judgements, consensus.rules
-    columns = {name: judgements.column(name, np.int32) for name in subjects}
-    chosen = judgements.votes & judgements.task(task)
-    for column in columns.values():
-        chosen &= column >= 0
-    rows = np.flatnonzero(chosen)
-    samples = voters.samples[rows]
-    first, question = _questions(samples, *(column[rows] for column in columns.values()))
+    judgements, rules = consensus.judgements, consensus.rules
+    asked = Questions.of(judgements, task)
+    rows, question, size = asked.rows, asked.question, len(asked)
     answers = judgements.column("answer", np.int8)[rows]
-    level = voters.level[rows]
-    top = _highest(level, first)
-    decides = level == top[question]
-    size = len(first)
+    by_lead, decides = _deciding(judgements, asked)
     counts = _count(question, answers, size, kinds)
     deciding_counts = _count(question[decides], answers[decides], size, kinds)
     probability: Floats = np.zeros((0, 0))
     if rules.method == "weighted" and size:
-        annotators = voters.annotators[rows]
+        annotators = judgements.codes("annotator")[rows]
         estimate = dawid_skene(question, annotators, answers, kinds)
         probability = estimate.probability
         _tell(consensus, task, annotators, estimate.reliability)
-    table = _decide(deciding_counts, counts, top > 0, probability, rules)
-    table.subjects = {name: column[rows][first] for name, column in columns.items()}
-    table.starts = _starts(samples[first], len(judgements.samples))
+    table = _decide(deciding_counts, counts, by_lead, probability, rules)
+    table.subjects = {
+        name: judgements.column(name, np.int32)[rows][asked.first] for name in SUBJECTS[task]
+    }
+    table.starts = asked.starts(len(judgements.samples))
     return table
+
+
+def _deciding(judgements: Judgements, asked: Questions) -> tuple[Flags, Flags]:
+    """Which questions have a lead's verdict, and which votes decide: those, or else all."""
+    verdict = judgements.column("verdict", np.bool_)[asked.rows]
+    if not len(asked):
+        return verdict, verdict
+    by_lead: Flags = np.logical_or.reduceat(verdict, asked.first)
+    return by_lead, verdict | ~by_lead[asked.question]
 
 
 def _decide(
@@ -527,55 +559,44 @@ class _Stars:
         return float(self.total[row]) / count, count
 
 
-def _stars(voters: _Voters) -> _Stars:
-    judgements = voters.judgements
-    completions = judgements.column("completion", np.int32)
-    rows = np.flatnonzero(judgements.votes & judgements.task("rate") & (completions >= 0))
-    samples = voters.samples[rows]
-    first, question = _questions(samples, completions[rows])
-    level = voters.level[rows]
-    decides = level == _highest(level, first)[question]
-    stars = judgements.column("answer", np.int8)[rows].astype(np.float64)
-    size = len(first)
+def _stars(judgements: Judgements) -> _Stars:
+    asked = Questions.of(judgements, "rate")
+    question, size = asked.question, len(asked)
+    _, decides = _deciding(judgements, asked)
+    stars = judgements.column("answer", np.int8)[asked.rows].astype(np.float64)
     return _Stars(
-        completion=completions[rows][first],
+        completion=judgements.column("completion", np.int32)[asked.rows][asked.first],
         total=np.asarray(np.bincount(question[decides], stars[decides], size), np.float64),
         count=np.bincount(question[decides], minlength=size),
         all_votes=np.bincount(question, minlength=size),
-        starts=_starts(samples[first], len(judgements.samples)),
+        starts=asked.starts(len(judgements.samples)),
     )
 
 
-def _exam(voters: _Voters, consensus: Consensus) -> _Table:
+def _exam(consensus: Consensus) -> _Table:
     """Exam items: an answer is an option, a corrected item, or that it is no good."""
-    judgements, rules = voters.judgements, consensus.rules
-    flagged = judgements.codes("status") == STATUSES.index("flagged")
-    flagged &= ~judgements.column("repeat", np.bool_)
-    rows = np.flatnonzero(judgements.task("exam") & (judgements.votes | flagged))
-    samples = voters.samples[rows]
-    first, question = _questions(samples)
-    level = voters.level[rows]
-    top = _highest(level, first)
-    decides = level == top[question]
-    size = len(first)
-    # Each answer that was given to a question is a candidate, known by the first row that gave it.
-    votes, candidate_of, question_of = _candidates(judgements, rows, question)
-    cast = np.bincount(votes[decides], minlength=len(question_of)).astype(np.int32)
-    order = np.lexsort((-cast, question_of))
-    lead = _starts(question_of, size)[:-1] if size else np.zeros(0, np.int64)
+    judgements, rules = consensus.judgements, consensus.rules
+    asked = Questions.of(judgements, "exam")
+    question, size = asked.question, len(asked)
+    by_lead, decides = _deciding(judgements, asked)
+    given = candidates(judgements, asked)
+    votes = given.vote
+    cast = np.bincount(votes[decides], minlength=len(given.row)).astype(np.int32)
+    order = np.lexsort((-cast, given.question))
+    lead = np.searchsorted(given.question, np.arange(size))
     best = order[lead]
     deciding = np.bincount(question[decides], minlength=size)
     total = np.bincount(question, minlength=size)
     # As three kinds of votes: for the best answer, for others, and none.
     weights: Floats = np.zeros((0, 0))
     if rules.method == "weighted" and size:
-        annotators = voters.annotators[rows]
-        per_question = np.bincount(question_of, minlength=size)
+        annotators = judgements.codes("annotator")[asked.rows]
+        per_question = np.bincount(given.question, minlength=size)
         kinds = np.maximum(EXAM_ANSWERS, per_question)
-        found = one_coin(votes, annotators, question_of, kinds)
+        found = one_coin(votes, annotators, given.question, kinds)
         _tell(consensus, "exam", annotators, found.reliability)
-        likely = np.lexsort((-found.probability, question_of))[lead]
-        best = np.where(top > 0, best, likely)
+        likely = np.lexsort((-found.probability, given.question))[lead]
+        best = np.where(by_lead, best, likely)
         chance = found.probability[best]
         weights = np.stack([chance, 1 - chance], axis=1)
     for_best = np.bincount(question[votes == best[question]], minlength=size)
@@ -583,61 +604,17 @@ def _exam(voters: _Voters, consensus: Consensus) -> _Table:
     table = _decide(
         np.stack([deciding_best, deciding - deciding_best], axis=1).astype(np.int32),
         np.stack([for_best, total - for_best], axis=1).astype(np.int32),
-        top > 0,
+        by_lead,
         weights,
         rules,
     )
-    table.answer = np.where(table.answer == 0, candidate_of[best], _UNSETTLED)
+    table.answer = np.where(table.answer == 0, given.row[best], _UNSETTLED)
     table.most = deciding_best.astype(np.int64)
     unanimous = deciding_best == deciding
-    enough = (total >= rules.min_votes) | (top > 0)
+    enough = (total >= rules.min_votes) | by_lead
     table.disputed = (table.answer == _UNSETTLED) & ~unanimous & enough
-    table.starts = _starts(samples[first], len(judgements.samples))
+    table.starts = asked.starts(len(judgements.samples))
     return table
-
-
-def _candidates(
-    judgements: Judgements, rows: Numbers, question: Codes
-) -> tuple[Codes, Numbers, Codes]:
-    """For each row its candidate; for each candidate a row that gives it, and its question.
-
-    The row is ``_DISCARD`` for the candidate that the item is no good.
-    """
-    options = judgements.codes("option")[rows]
-    texts: dict[str, int] = {}
-    labels = options.astype(np.int64)
-    corrected = judgements.column("has_text", np.bool_)[rows]
-    submitted = judgements.votes[rows]
-    labels[~submitted] = -1
-    for at in np.flatnonzero(corrected & submitted).tolist():
-        text = judgements.text(int(rows[at])) or ""
-        labels[at] = -2 - texts.setdefault(text, len(texts))
-    order = np.lexsort((np.arange(len(rows)), labels, question))
-    sorted_question, sorted_label = question[order], labels[order]
-    begins = np.ones(len(rows), dtype=np.bool_)
-    begins[1:] = (np.diff(sorted_question) != 0) | (np.diff(sorted_label) != 0)
-    votes = np.empty(len(rows), dtype=np.int32)
-    votes[order] = np.cumsum(begins) - 1
-    starts = order[begins]
-    rows_of = np.where(labels[starts] == -1, _DISCARD, rows[starts])
-    return votes, rows_of, question[starts]
-
-
-def _questions(*columns: Codes) -> tuple[Numbers, Codes]:
-    """The first row of each question, and for each row its question; equal ones are adjacent."""
-    size = len(columns[0])
-    begins = np.zeros(size, dtype=np.bool_)
-    begins[:1] = True
-    for column in columns:
-        begins[1:] |= column[1:] != column[:-1]
-    return np.flatnonzero(begins), (np.cumsum(begins) - 1).astype(np.int32)
-
-
-def _highest(level: npt.NDArray[np.int8], first: Numbers) -> npt.NDArray[np.int8]:
-    if not len(first):
-        return level[:0]
-    highest: npt.NDArray[np.int8] = np.maximum.reduceat(level, first)
-    return highest
 
 
 def _count(question: Codes, answers: npt.NDArray[Any], size: int, kinds: int) -> Codes:
@@ -648,6 +625,11 @@ def _count(question: Codes, answers: npt.NDArray[Any], size: int, kinds: int) ->
 def _starts(samples: Codes, count: int) -> Numbers:
     """For each of ``count`` samples the first of its rows; at the end, how many there are."""
     return np.searchsorted(samples, np.arange(count + 1))
+
+
+def _samples(starts: Numbers) -> Numbers:
+    """The sample of each row, from what ``_starts`` returned."""
+    return np.repeat(np.arange(len(starts) - 1), np.diff(starts))
 
 
 def _tell(consensus: Consensus, task: str, annotators: Codes, reliability: Floats) -> None:

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.core import layout
 from pipeline.core.projects import load_project
 from pipeline.core.quotas import cell_key
-from pipeline.core.samples import open_parquet
+from pipeline.core.samples import open_parquet, sample_files
 from pipeline.core.schema import Cell
 from pipeline.core.store import Store
 from pipeline.curation.consensus import Rules, settle
@@ -61,16 +60,15 @@ def count_cells(store: Store) -> Counts:
     """
     project = load_project(store)
     judgements = Judgements.read(store)
-    consensus = settle(judgements, Rules.of(project.curation), frozenset(project.access.leads))
+    consensus = settle(judgements, Rules.of(project.curation))
     judged = frozenset(judgements.samples.to_pylist())
-    folder = store.checkout(layout.SAMPLES)
     seen: set[str] = set()
     names: dict[str, Cell] = {}
     keys: dict[tuple[str, str], str] = {}
     samples: Counter[str] = Counter()
     accepted: Counter[str] = Counter()
     instructions: dict[str, Counter[str]] = {}
-    for path in sorted((folder / layout.SAMPLES).rglob("*.parquet")):
+    for path in sample_files(store):
         with open_parquet(path) as file:
             for batch in file.iter_batches(batch_size=10_000, columns=list(_COLUMNS)):
                 told = batch.column("completions")

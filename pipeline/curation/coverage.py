@@ -110,7 +110,7 @@ def status(store: Store) -> Status:
     seed = load_seed(store).seed
     project = load_project(store)
     judgements = Judgements.read(store)
-    consensus = settle(judgements, Rules.of(project.curation), frozenset(project.access.leads))
+    consensus = settle(judgements, Rules.of(project.curation))
     history = read_history(store)
     shown = Shown(judgements)
     resting = 0

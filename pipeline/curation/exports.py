@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ from pipeline.core.samples import read_samples
 from pipeline.core.schema import TASKS, Method, Project, Sample, normalized
 from pipeline.core.store import Data, Store
 from pipeline.curation.agreement import Agreement, agreement
-from pipeline.curation.card import commit_with_card
+from pipeline.curation.card import Change, commit_with_card
 from pipeline.curation.consensus import Rules, SampleVerdict, settle
 from pipeline.curation.filters import Filters
 from pipeline.curation.formats import features, row
@@ -41,7 +42,7 @@ from pipeline.curation.record import (
     enough,
     read_record,
 )
-from pipeline.curation.shards import Shards
+from pipeline.curation.shards import Shards, sizes
 from pipeline.curation.shown import Shown
 from pipeline.curation.splits import Splits
 
@@ -56,7 +57,6 @@ class Options:
     Attributes:
         method: How votes are counted; see ``Rules``.
         test_share: Share of the instruction groups that is in test.
-        leads: Whose verdicts settle a question.
         named: Whether the record may tell annotators' names.
     """
 
@@ -64,7 +64,6 @@ class Options:
     filters: Filters = field(default_factory=Filters)
     method: Method = "majority"
     test_share: float = 0.1
-    leads: frozenset[str] = frozenset()
     named: bool = False
 
     @classmethod
@@ -75,7 +74,6 @@ class Options:
             filters=Filters(chosen.min_votes, chosen.min_agreement),
             method=chosen.method,
             test_share=chosen.test_share,
-            leads=frozenset(project.access.leads),
             named=not project.access.pseudonyms,
         )
 
@@ -131,7 +129,7 @@ def export(
     people = People()
     if writers:
         rules = Rules(method=options.method)
-        consensus = settle(judgements, rules, options.leads)
+        consensus = settle(judgements, rules)
         splits = Splits.read(store, options.test_share)
         said = _Said()
         examples = {
@@ -169,10 +167,18 @@ def options_for(store: Store) -> Options:
 def into_project(store: Store, exports: Exports) -> None:
     """Put ``exports`` in the place of earlier ones, with the card, in one commit.
 
+    Of two at the same moment one comes after the other, and nothing of the first stays that the
+    second makes too.
+
     Raises:
         InvalidInput: Other exports stay that were split otherwise: what is in test here would be
             in train there.
     """
+    commit_with_card(store, partial(_change, store, exports), message="Export training data")
+
+
+def _change(store: Store, exports: Exports) -> Change:
+    """What puts ``exports`` in the place of those that are there now."""
     earlier = read_record(store)
     new = exports.record.made
     kept = {} if earlier is None else dict(earlier.made)
@@ -191,13 +197,8 @@ def into_project(store: Store, exports: Exports) -> None:
     record = ExportRecord(test_share=share, people=people, made=made)
     files: dict[str, Data] = {**exports.files, layout.EXPORT_RECORD: record.to_json()}
     old = [path for name in new for path in store.paths(layout.export_folder(name))]
-    commit_with_card(
-        store,
-        files,
-        message="Export training data",
-        remove=[path for path in old if path.endswith(".parquet") and path not in files],
-        record=record,
-    )
+    gone = [path for path in old if path.endswith(".parquet") and path not in files]
+    return Change(files, gone, record)
 
 
 class _Writer:
@@ -234,7 +235,7 @@ class _Writer:
             form=self._options.form,
             method=self._options.method,
             filters=asked,
-            files={path: _sizes(at) for path, at in files.items()},
+            files={path: sizes(at, pq.read_metadata(at)) for path, at in files.items()},
             removed=dict(sorted(self._removed.items())),
             labels=dict(sorted(self._labels.items())),
             sources=dict(sorted(self._sources.items())),
@@ -328,9 +329,3 @@ class _Seen:
             self._old = np.union1d(self._old, np.fromiter(self._recent, np.int64))
             self._recent.clear()
         return True
-
-
-def _sizes(path: Path) -> tuple[int, int, int]:
-    footer = pq.read_metadata(path)
-    groups = (footer.row_group(index) for index in range(footer.num_row_groups))
-    return footer.num_rows, sum(one.total_byte_size for one in groups), path.stat().st_size

@@ -65,8 +65,8 @@ class Judgements:
     """The newest event of each annotator for each question, without those taken back.
 
     Attributes:
-        frame: One row for each, in the order of sample, task, completions, annotator and repeat,
-            so that it is the same whatever the order of events. Columns:
+        frame: One row for each, in the order of sample, task, completions, annotator, repeat and
+            verdict, so that it is the same whatever the order of events. Columns:
 
             - ``sample``: int32, the place in ``samples``;
             - ``completion`` (of thumbs, rate and edit), ``first`` and ``second`` (of a pair, in the
@@ -420,7 +420,7 @@ _KINDS: Final[dict[str, type[np.generic]]] = {
 _WRITTEN: Final = ("event_bytes", "text_bytes", "comment_bytes")
 """In the order in which they are written."""
 _NO_TEXT: Final = pa.array([], pa.string())
-_KEY: Final = ("sample", "task", *_COMPLETIONS, "annotator", "repeat")
+_KEY: Final = ("sample", "task", *_COMPLETIONS, "annotator", "repeat", "verdict")
 
 
 def _answer(event: FeedbackEvent, first_left: int) -> int:

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ import pyarrow.parquet as pq
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.core import layout
+from pipeline.core.disk import replace_durably
 from pipeline.core.errors import FileMissing, InvalidInput
 from pipeline.core.projects import is_folder, load_seed
 from pipeline.core.schema import stable_id
@@ -52,7 +54,7 @@ class Written:
     """A task file that was written.
 
     Attributes:
-        path: In the project.
+        path: In the project, or where it was exported to.
         rows: Questions.
         version: Of the tasks.
         tasks: Their names.
@@ -62,6 +64,11 @@ class Written:
     rows: int
     version: int
     tasks: tuple[str, ...]
+
+    @property
+    def best(self) -> str:
+        """The task to begin with: letters, and fit for a model that was trained on this."""
+        return next((name for name in self.tasks if name.endswith("letters_test")), self.tasks[0])
 
 
 def task_file(
@@ -172,30 +179,62 @@ def write_task(store: Store) -> Written:
     Raises:
         InvalidInput: No question was exported.
     """
-    rows = _exported(store)
+    where = f"{layout.DATA}/exam"
+    rows = _exported(store.checkout(where) / where, where)
     if not rows:
         raise InvalidInput(
             "No reviewed exam question has been exported yet.",
             f"Review some, then: python -m pipeline export {store.name} --format exam",
         )
-    try:
-        before = store.read(layout.TASK_FILE).data.decode("utf-8", errors="replace")
-    except FileMissing:
-        before = ""
-    seed = load_seed(store).seed
-    text = task_file(
-        store.name,
-        "" if is_folder(store.name) else store.name,
-        rows,
-        language=seed.language,
-        domain=seed.domain,
-        before=before,
-    )
+    before = _in_project(store)
+    on_hub = "" if is_folder(store.name) else store.name
+    text = _of_project(store, on_hub, rows, before)
     if text != before:
         store.commit({layout.TASK_FILE: text.encode()}, message="Write the exam for LightEval")
+    return _told(layout.TASK_FILE, store, rows)
+
+
+def write_task_beside(store: Store, folder: Path) -> Written:
+    """Write the task file of a project's exam that was exported to ``folder/exam``.
+
+    It reads those questions only, never the Hub's, which were perhaps chosen otherwise. What it
+    is to keep of places is in the folder's earlier task file, else in the project's.
+
+    Raises:
+        InvalidInput: There is no question, or the folder cannot be written.
+    """
+    rows = _exported(folder / "exam", str(folder / "exam"))
+    path = folder / layout.TASK_FILE
+    try:
+        before = path.read_text(errors="replace") if path.exists() else _in_project(store)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_durably(path, _of_project(store, "", rows, before).encode())
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be written: {error.strerror}.", "Choose another folder."
+        ) from error
+    return _told(str(path), store, rows)
+
+
+def _in_project(store: Store) -> str:
+    """The project's task file as it is."""
+    try:
+        return store.read(layout.TASK_FILE).data.decode("utf-8", errors="replace")
+    except FileMissing:
+        return ""
+
+
+def _of_project(store: Store, where: str, rows: Sequence[Row], before: str) -> str:
+    seed = load_seed(store).seed
+    return task_file(
+        store.name, where, rows, language=seed.language, domain=seed.domain, before=before
+    )
+
+
+def _told(path: str, store: Store, rows: Sequence[Row]) -> Written:
     name = task_name(store.name)
     tasks = [f"{name}:{way}_{split}" for way in WAYS for split in _splits(rows)]
-    return Written(layout.TASK_FILE, len(rows), version_of(rows), tuple(tasks))
+    return Written(path, len(rows), version_of(rows), tuple(tasks))
 
 
 def _splits(rows: Iterable[Row]) -> list[str]:
@@ -203,10 +242,8 @@ def _splits(rows: Iterable[Row]) -> list[str]:
     return sorted({row.get("split") or "train" for row in rows}, key=lambda s: (s != "train", s))
 
 
-def _exported(store: Store) -> list[dict[str, Any]]:
-    """The rows of the exam export, each with its split."""
-    where = f"{layout.DATA}/exam"
-    folder = store.checkout(where) / where
+def _exported(folder: Path, where: str) -> list[dict[str, Any]]:
+    """The rows of an exam that is in ``folder``, each with its split; ``where`` is for messages."""
     rows = []
     for path in sorted(folder.glob("*.parquet")):
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pipeline.core import layout
+from pipeline.core.changing import read_folder
 from pipeline.core.errors import Conflict, FileMissing, InvalidInput
 from pipeline.core.feedback import now
 from pipeline.core.projects import load_project
@@ -123,8 +124,8 @@ def make_round(store: Store, number: int) -> Round:
     """
     _check(number)
     project = load_project(store)
-    rules, leads = Rules.of(project.curation), frozenset(project.access.leads)
-    found = _find(read_samples(store), settle(Judgements.read(store), rules, leads))
+    consensus = settle(Judgements.read(store), Rules.of(project.curation))
+    found = _find(read_samples(store), consensus)
     if not (found.edits or found.good or found.bad):
         raise InvalidInput(
             f"Round {number} has nothing to build on: no completion of {store.name} has been "
@@ -154,12 +155,7 @@ def round_numbers(store: Store) -> list[int]:
 
 def read_rounds(store: Store) -> Iterator[Round | InvalidInput]:
     """All rounds that have begun, the first one first; an unreadable one is told and not fatal."""
-    folder = store.checkout(layout.ROUNDS) / layout.ROUNDS
-    for path in sorted(folder.glob("*.json")):
-        try:
-            yield Round.from_json(path.read_bytes(), path.name)
-        except InvalidInput as error:
-            yield error
+    return read_folder(store, Round, layout.ROUNDS)
 
 
 def _check(number: int) -> None:

@@ -68,3 +68,9 @@ class Shards:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+
+def sizes(path: Path, footer: pq.FileMetaData) -> tuple[int, int, int]:
+    """Rows of a file, their bytes before compression, and its own."""
+    groups = (footer.row_group(index) for index in range(footer.num_row_groups))
+    return footer.num_rows, sum(one.total_byte_size for one in groups), path.stat().st_size

@@ -23,10 +23,9 @@ from typing import BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core import layout
 from pipeline.core.layout import Split
 from pipeline.core.minhash import Bands, digest, hashed, text_digest
-from pipeline.core.samples import open_parquet
+from pipeline.core.samples import open_parquet, sample_files
 from pipeline.core.store import Store
 from pipeline.core.words import shingles
 
@@ -68,7 +67,7 @@ class Splits:
         """Place all samples, whether judged or not; ``share`` of the groups are in test."""
         with tempfile.TemporaryDirectory(prefix="seedbed-splits-") as folder:
             seen = _Seen(Path(folder))
-            for path in _shards(store):
+            for path in sample_files(store):
                 seen.add(path)
             return cls(*_placed(seen.done(), share))
 
@@ -159,11 +158,6 @@ class _Seen:
             starts=np.array(self._starts, np.int64),
             shingles=self._folder / "shingles",
         )
-
-
-def _shards(store: Store) -> list[Path]:
-    folder = store.checkout(layout.SAMPLES) / layout.SAMPLES
-    return sorted(folder.rglob("*.parquet"))
 
 
 def _placed(known: _Texts, share: float) -> tuple[Ints, Ints, NDArray[np.int8]]:

@@ -16,7 +16,6 @@ killed. The machines of a cluster need Seedbed's requirements; its own code is s
 
 import asyncio
 import json
-import os
 import secrets
 import signal
 import socket
@@ -35,6 +34,7 @@ from urllib.parse import urlsplit
 from pydantic import PrivateAttr, SecretStr
 
 from pipeline.core.errors import ClusterUnavailable, InvalidInput
+from pipeline.core.settings import preset
 from pipeline.generation.access import ModelAccess
 from pipeline.generation.bases import Pipeline, StepInput, StepResources
 from pipeline.generation.chain import Job
@@ -361,10 +361,10 @@ def joined(ray: ModuleType, address: str) -> Iterator[None]:
     _reach(address)
     options: dict[str, Any] = {}
     if address == LOCAL:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        preset("RAY_USAGE_STATS_ENABLED", "0")
         # Without a token of this process Ray would make one and leave it in the home directory,
         # and every cluster started on this machine later would insist on it.
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        preset("RAY_AUTH_TOKEN", secrets.token_hex(32))
         options = {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
     ours = str(Path(__file__).resolve().parent.parent)
     on_sigterm = signal.getsignal(signal.SIGTERM)

@@ -10,6 +10,7 @@ import asyncio
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -162,12 +163,10 @@ def estimate(
     grounds = load_grounds(store, settings)
     marks = grounds.marks if grounds else ()
     planned = plan(seed, settings, read_samples(store), rows, after, marks)
-    try:
+    with closing(planned.known):
         if not planned.rows:
             return Estimate(0)
         return asyncio.run(_estimate(seed, settings, access, work, budget, after, planned, grounds))
-    finally:
-        planned.known.close()
 
 
 async def _estimate(
@@ -185,21 +184,19 @@ async def _estimate(
     from pipeline.generation.flow import grow  # noqa: PLC0415
     from pipeline.generation.llm import Shared  # noqa: PLC0415
 
-    cache = CallCache(work / CACHE)
     traffic = Traffic(settings.concurrency)
     job = Job(seed, settings, "estimate", after, grounds)
 
     async def attempt(quota: CellQuota) -> tuple[Ledger, bool, list[str]]:
         ledger = Ledger(None if budget is None else budget / len(quotas), settings.all_models())
-        outcomes = [o async for o in grow(job, [quota], access, Shared(traffic, ledger, cache))]
+        shared = Shared(traffic, ledger, cache)
+        outcomes = [outcome async for outcome in grow(job, [quota], access, shared)]
         made = any(isinstance(outcome, Sample) for outcome in outcomes)
         return ledger, made, [o.reason for o in outcomes if not isinstance(o, Sample)]
 
     quotas = _some(planned)
-    try:
+    with closing(CallCache(work / CACHE)) as cache:
         tries = await asyncio.gather(*(attempt(quota) for quota in quotas))
-    finally:
-        cache.close()
     ledgers = [ledger for ledger, _, _ in tries]
     unknown = unpriced(settings.all_models())
     largest = max(count for _, count in planned.counts)

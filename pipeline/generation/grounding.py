@@ -128,10 +128,6 @@ class Grounds(BaseModel):
                 return _passage(source, sample.span)
         return None
 
-    def without_passages(self, cells: Iterable[Cell]) -> list[Cell]:
-        """The cells that no document mentions, so that nothing in them rests on one."""
-        return [cell for cell in cells if not self._index.about(cell)]
-
     def prepare(self) -> None:
         """Do now what the first passage would have to wait for.
 

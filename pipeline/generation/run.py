@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Callable
+from contextlib import aclosing, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,22 +26,19 @@ from pipeline.generation.planning import Plan, calls_per_row, fingerprint, plan,
 from pipeline.generation.quality import Inspector
 from pipeline.generation.running import (
     Progress,
-    Saver,
+    Take,
     Tally,
     allow_connections,
     alone,
     carry_out,
     new_run_id,
-    require_writable,
-    shown,
     told,
 )
-from pipeline.generation.shards import ShardWriter
 from pipeline.generation.traffic import Traffic
 
 if TYPE_CHECKING:
     from pipeline.generation.chain import Job
-    from pipeline.generation.flow import Emit, Inspect, Outcome
+    from pipeline.generation.flow import Inspect
 
 
 def generate(
@@ -96,7 +93,7 @@ def generate(
     with (
         told(work),
         alone(work, store.name, "samples"),
-        _inspector(seed, settings, work) as inspector,
+        closing(Inspector(seed, settings.quality, work / "instructions.sqlite")) as inspector,
     ):
         existing = inspector.remember_all(read_samples(store))
         grounds = load_grounds(store, settings)
@@ -116,43 +113,28 @@ def generate(
             is_incomplete=partial(_incomplete, settings),
             warnings=tuple(warnings(settings)),
         )
-        try:
-            if not planned.rows:
-                tally.end("finished")
-            else:
-                require_writable(store)
-                work_ = _Work(
-                    store,
-                    seed,
-                    settings,
-                    access,
-                    work,
-                    budget,
-                    ray,
-                    planned,
-                    inspector,
-                    grounds,
-                    after,
-                )
-
-                async def grow(writer: ShardWriter) -> None:
-                    await _grow(work_, writer, tally, on_progress)
-
-                carry_out(grow, store, tally, shard_size)
-        finally:
-            planned.known.close()
-    return tally.record()
+        with closing(planned.known):
+            ask = _Ask(
+                seed, settings, access, work, budget, ray, planned, inspector, grounds, after
+            )
+            return carry_out(
+                partial(_grow, ask, tally),
+                store,
+                tally,
+                width=settings.concurrency,
+                shard_size=shard_size,
+                on_progress=on_progress,
+            )
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _Ask:
     """What a run needs to know and to have."""
 
-    store: Store
     seed: Seed
     settings: GenerationSettings
     access: ModelAccess
-    folder: Path
+    work: Path
     budget: float | None
     ray: str | None
     planned: Plan
@@ -161,66 +143,39 @@ class _Work:
     after: Round | None
 
 
-async def _grow(
-    work: _Work,
-    writer: ShardWriter,
-    tally: Tally,
-    on_progress: Callable[[Progress], None] | None,
-) -> None:
+async def _grow(ask: _Ask, tally: Tally, traffic: Traffic, take: Take) -> None:
     # distilabel takes seconds to import: only once there is something to do.
     from pipeline.generation.chain import Job  # noqa: PLC0415
 
-    saver = Saver(writer)
-
-    async def take(outcome: Outcome) -> None:
-        tally.add(outcome)
-        if isinstance(outcome, Sample):
-            writer.add(outcome)
-        await saver.nudge()
-
     def inspect(sample: Sample) -> tuple[Sample | None, tuple[str, ...]]:
-        passage = work.grounds.passage_of(sample) if work.grounds else None
-        found = work.inspector.inspect(sample, passage.text if passage else "")
+        passage = ask.grounds.passage_of(sample) if ask.grounds else None
+        found = ask.inspector.inspect(sample, passage.text if passage else "")
         return found.sample, tuple(flag.name for flag in found.dropped)
 
-    job = Job(work.seed, work.settings, tally.run_id, work.after, work.grounds)
-    traffic = Traffic(work.settings.concurrency)
-    async with shown(tally, traffic, on_progress):
-        if work.ray is None:
-            await _grow_here(work, job, traffic, tally, take, inspect)
-        else:
-            await _grow_on_ray(work, job, work.ray, tally, take, inspect)
+    job = Job(ask.seed, ask.settings, tally.run_id, ask.after, ask.grounds)
+    if ask.ray is None:
+        await _grow_here(ask, job, traffic, tally, take, inspect)
+    else:
+        await _grow_on_ray(ask, job, ask.ray, tally, take, inspect)
 
 
 async def _grow_here(
-    work: _Work,
-    job: Job,
-    traffic: Traffic,
-    tally: Tally,
-    take: Emit,
-    inspect: Inspect,
+    ask: _Ask, job: Job, traffic: Traffic, tally: Tally, take: Take, inspect: Inspect
 ) -> None:
     from pipeline.generation.chain import Chain  # noqa: PLC0415
     from pipeline.generation.flow import asked_by_experts, drive  # noqa: PLC0415
     from pipeline.generation.llm import Shared  # noqa: PLC0415
 
-    ledger = Ledger(work.budget)
+    ledger = Ledger(ask.budget)
     tally.spent = ledger.spent
-    cache = CallCache(work.folder / CACHE)
-    try:
-        chain = Chain(job, work.access, Shared(traffic, ledger, cache))
-        try:
-            known = asked_by_experts(work.seed)
-            quotas, rows = work.planned.quotas(), work.planned.rows
-            await drive(chain, known, quotas, rows, take, inspect)
-        finally:
-            await chain.aclose()
-    finally:
-        cache.close()
+    with closing(CallCache(ask.work / CACHE)) as cache:
+        async with aclosing(Chain(job, ask.access, Shared(traffic, ledger, cache))) as chain:
+            known = asked_by_experts(ask.seed)
+            await drive(chain, known, ask.planned.quotas(), ask.planned.rows, take, inspect)
 
 
 async def _grow_on_ray(
-    work: _Work, job: Job, address: str, tally: Tally, take: Emit, inspect: Inspect
+    ask: _Ask, job: Job, address: str, tally: Tally, take: Take, inspect: Inspect
 ) -> None:
     """Grow elsewhere and inspect here; what is dropped is not made up for in the same run."""
     from pipeline.generation.chain import Failure  # noqa: PLC0415
@@ -235,12 +190,12 @@ async def _grow_on_ray(
     tally.spent = lambda: so_far
     stream = grow_on_ray(
         job,
-        list(work.planned.quotas()),
-        work.access,
+        list(ask.planned.quotas()),
+        ask.access,
         address=address,
         # The machines of a cluster have no folder of the project's.
-        work=str(work.folder) if address == LOCAL else f"~/.cache/seedbed/{work.folder.name}",
-        budget=work.budget,
+        work=str(ask.work) if address == LOCAL else f"~/.cache/seedbed/{ask.work.name}",
+        budget=ask.budget,
         on_spent=note,
     )
     limit = ""
@@ -262,16 +217,6 @@ async def _grow_on_ray(
                 await take(kept)
     if limit:
         raise BudgetSpent(limit, "The same command with another budget goes on.")
-
-
-@contextmanager
-def _inspector(seed: Seed, settings: GenerationSettings, work: Path) -> Iterator[Inspector]:
-    path = work / "instructions.sqlite"
-    inspector = Inspector(seed, settings.quality, path)
-    try:
-        yield inspector
-    finally:
-        inspector.close()
 
 
 def _incomplete(settings: GenerationSettings, sample: Sample) -> bool:

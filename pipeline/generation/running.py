@@ -8,7 +8,7 @@ import secrets
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -62,6 +62,10 @@ class Failed(Protocol):
         """Samples that are missing because of it."""
 
 
+Take = Callable[[Sample | Failed], Awaitable[None]]
+"""Takes one outcome of a run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Where a run stands now.
@@ -87,19 +91,35 @@ def new_run_id() -> str:
 
 
 def carry_out(
-    grow: Callable[[ShardWriter], Coroutine[Any, Any, None]],
+    grow: Callable[[Traffic, Take], Coroutine[Any, Any, None]],
     store: Store,
     tally: Tally,
+    *,
+    width: int,
     shard_size: int,
-) -> None:
+    on_progress: Callable[[Progress], None] | None,
+) -> RunRecord:
     """Let ``grow`` work, and leave samples and record in the project however that ends.
 
+    Args:
+        grow: Hands over each outcome as soon as it is there; not called if nothing is wanted.
+        store: The project.
+        tally: Of this run.
+        width: Calls that may be under way at once.
+        shard_size: Rows in one file at most.
+        on_progress: Called a few times a second.
+
     Raises:
+        NotAllowed: These credentials may not write.
         SeedbedError: What ``grow`` raises; a spent budget is no error.
     """
+    if not tally.wanted:
+        tally.end("finished")
+        return tally.record()
+    _require_writable(store)
     writer = ShardWriter(store, tally.run_id, shard_size, lambda: tally.record().to_json())
     try:
-        asyncio.run(grow(writer))
+        asyncio.run(_grow(grow, writer, tally, width, on_progress))
         tally.end("finished")
     except BudgetSpent as limit:
         tally.end("stopped", limit.problem)
@@ -115,6 +135,27 @@ def carry_out(
     finally:
         if tally.did_anything():
             writer.finish()
+    return tally.record()
+
+
+async def _grow(
+    grow: Callable[[Traffic, Take], Coroutine[Any, Any, None]],
+    writer: ShardWriter,
+    tally: Tally,
+    width: int,
+    on_progress: Callable[[Progress], None] | None,
+) -> None:
+    saver = _Saver(writer)
+
+    async def take(outcome: Sample | Failed) -> None:
+        tally.add(outcome)
+        if isinstance(outcome, Sample):
+            writer.add(outcome)
+        await saver.nudge()
+
+    traffic = Traffic(width)
+    async with _shown(tally, traffic, on_progress):
+        await grow(traffic, take)
 
 
 def allow_connections(most: int) -> None:
@@ -180,7 +221,7 @@ def alone(work: Path, project: str, what: Literal["samples", "questions"]) -> It
         lock.release()
 
 
-def require_writable(store: Store) -> None:
+def _require_writable(store: Store) -> None:
     """Refuse to pay for what could not be kept.
 
     Raises:
@@ -194,7 +235,7 @@ def require_writable(store: Store) -> None:
 
 
 @asynccontextmanager
-async def shown(
+async def _shown(
     tally: Tally, traffic: Traffic, show: Callable[[Progress], None] | None
 ) -> AsyncIterator[None]:
     """Report progress now and then, and once more at the end."""
@@ -226,7 +267,7 @@ async def shown(
         report()
 
 
-class Saver:
+class _Saver:
     """Commits in a thread while generation goes on, one commit at a time."""
 
     def __init__(self, writer: ShardWriter) -> None:

@@ -70,16 +70,17 @@ class StandIn(AsyncLLM):
             seed: Another number gives another text.
             stage: Not used.
         """
-        texts = [
-            compose(self.seed, self.model, input, (seed or 0) + turn)
-            for turn in range(num_generations)
-        ]
+        texts = [self.compose(input, (seed or 0) + turn) for turn in range(num_generations)]
         unknown = [None] * num_generations
         return {
             "generations": texts,
             "statistics": {"input_tokens": unknown, "output_tokens": unknown},
             "finish_reason": ["stop"] * num_generations,
         }
+
+    def compose(self, messages: prompting.Messages, variation: int) -> str:
+        """The whole reply to a request; another ``variation`` gives another text."""
+        return compose(self.seed, self.model, messages, variation)
 
     async def aclose(self) -> None:
         """Nothing to close."""

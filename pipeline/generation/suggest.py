@@ -10,21 +10,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
-from difflib import SequenceMatcher
 from functools import cache, partial
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.core.errors import InvalidInput, ModelUnavailable
-from pipeline.core.schema import (
-    STAND_INS,
-    GenerationSettings,
-    ModelChoice,
-    Seed,
-    normalized,
-    unique,
-)
+from pipeline.core.likeness import unlike
+from pipeline.core.schema import STAND_INS, GenerationSettings, ModelChoice, Seed, unique
 from pipeline.generation.access import ModelAccess, find_endpoint
 from pipeline.generation.chat import ChatClient, Patience
 from pipeline.generation.ledger import Ledger, prompt_bound
@@ -33,7 +26,6 @@ from pipeline.generation.prompting import Messages, mend_messages
 from pipeline.generation.traffic import Traffic
 
 Kind = Literal["topics", "perspectives"]
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 COUNT: Final = 8
 """Suggestions at a time."""
@@ -50,8 +42,6 @@ _THINKING_ROOM: Final = 4_000
 """Tokens for models that think before they answer, if the settings leave as many."""
 _PATIENCE: Final = 15.0
 """Seconds that a server may ask to wait; a person at a screen waits no longer."""
-_ALIKE: Final = 0.86
-"""Similarity of letters from which two names are the same name."""
 
 _MARKED = re.compile(r"^\s*(?:[-*•–‣]|[(\[]?\d{1,2}[.):\]])\s+(?P<text>\S.*)$")  # noqa: RUF001
 _STRIPPED: Final = " \t\"'“”„«»*_`.,;:"
@@ -105,12 +95,7 @@ async def suggest(
     choice = settings.for_instructions()
     messages = prompt(kind, seed, avoid=avoid, documents=documents)
     found = await _ask(choice, messages, access, settings.timeout)
-    there = [*getattr(seed, kind), *avoid]
-    kept: list[str] = []
-    for entry in found:
-        if not any(alike(entry, other) for other in (*there, *kept)):
-            kept.append(entry)
-    return kept[:COUNT]
+    return unlike(found, [*getattr(seed, kind), *avoid])[:COUNT]
 
 
 def prompt(
@@ -142,16 +127,6 @@ def parse(text: str) -> list[str] | None:
         return _kept(candidate)
     marked = [match["text"] for line in text.splitlines() if (match := _MARKED.match(line))]
     return _kept(marked) if len(marked) > 1 else None
-
-
-def alike(one: str, other: str) -> bool:
-    """Tell whether two names mean the same, as far as their letters show."""
-    first, second = _letters(one), _letters(other)
-    if not first or not second:
-        return normalized(one) == normalized(other)
-    if first == second or sorted(first.split()) == sorted(second.split()):
-        return True
-    return SequenceMatcher(None, first, second, autojunk=False).ratio() >= _ALIKE
 
 
 async def _ask(
@@ -210,15 +185,6 @@ def _name(item: object) -> str | None:
     if not sensible or not any(map(str.isalpha, text)) or _ADDRESS.search(text):
         return None
     return text
-
-
-def _letters(text: str) -> str:
-    """Letters and digits of a name, without case, accents and the s of a plural."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    words = "".join(c if c.isalnum() else " " for c in plain if not unicodedata.combining(c))
-    return " ".join(
-        word[:-1] if len(word) > 3 and word[-1] == "s" else word for word in words.split()
-    )
 
 
 def _fenced(text: str) -> str:

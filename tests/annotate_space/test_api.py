@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
@@ -89,6 +90,10 @@ def test_checks_are_those_of_the_screen(invited: RunningSpace, folder: Path) -> 
     assert "not belong to a question" in told["rejected"]["e"]
     with pytest.raises(AppError, match="list"):
         api.predict(invite=invite, events="x", api_name="/submit_feedback")
+
+    # A message longer than any that could be kept is refused before it is read.
+    huge = f"{invited.url}/gradio_api/component_server"
+    assert httpx2.post(huge, content=b" " * 40_000_000, timeout=60).status_code == 413
 
 
 def test_an_open_project_needs_no_invitation_and_each_client_is_a_person(folder: Path) -> None:

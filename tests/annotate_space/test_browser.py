@@ -929,7 +929,7 @@ def test_guidelines_open_again_when_they_have_changed(
     expect(page.get_by_role("dialog")).to_contain_text("It is short")
 
 
-def test_guidelines_that_change_while_somebody_answers_open_by_themselves(
+def test_tasks_and_guidelines_that_change_while_somebody_answers_show_by_themselves(
     space: RunningSpace, folder: Path, new_page: NewPage
 ) -> None:
     page = new_page()
@@ -937,6 +937,16 @@ def test_guidelines_that_change_while_somebody_answers_open_by_themselves(
     choose(page, "thumbs")
     store = FolderStore(folder)
     project = load_project(store)
+    project.annotation.tasks = ["thumbs", "rate"]
+    store.commit({layout.PROJECT: project.to_json()}, message="Change what is asked")
+    rate = page.locator("button[data-task=rate]")
+    deadline = time.monotonic() + 60
+    while not rate.is_visible():
+        assert time.monotonic() < deadline
+        page.keyboard.press("a")
+        page.keyboard.press("u")
+        page.wait_for_timeout(500)
+    expect(page.locator("button[data-task=pairwise]")).to_have_count(0)
     project.annotation.guidelines = "It is short"
     store.commit({layout.PROJECT: project.to_json()}, message="Change the guidelines")
     changed = page.locator("dialog[data-part=guidelines]")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from annotate_space.board import Question
-from annotate_space.cards import authors, for_screen, options, plain_card
+from annotate_space.cards import authors, for_screen, options, passage_of, plain_card
 from pipeline.core.schema import STAND_INS, AnnotationSettings, Span
 from tests.factories import a_sample
 
@@ -56,6 +56,16 @@ def test_a_blind_exam_does_not_tell_which_option_is_marked() -> None:
     assert card["marked"] is None
     shown = plain_card(asked, exam, "ana", AnnotationSettings())
     assert card == shown | {"marked": None}
+
+
+def test_whoever_reviews_an_exam_can_read_its_passage_unless_they_take_it_blind() -> None:
+    place = Span(start=0, end=9)
+    exam = a_sample(2, [], kind="exam", question="When?", answer="Now", distractors=("A",))
+    exam = exam.model_copy(update={"document": "guide.txt", "span": place})
+    asked = Question("exam", exam.sample_id)
+    assert passage_of(asked, exam, AnnotationSettings()) == ("guide.txt", place)
+    assert passage_of(asked, exam, AnnotationSettings(blind_exam=True)) is None
+    assert plain_card(asked, exam, "ana", AnnotationSettings())["passage"] is True
 
 
 def test_an_exam_question_of_the_stand_in_says_so() -> None:

@@ -108,7 +108,7 @@ def test_who_may_not_annotate_is_told_what_to_do(folder: Path, mode: Mode, kind:
     ):
         with pytest.raises(Exception, match=r"\w") as caught:
             handler(opening, payload, NOBODY)
-        assert handlers.failure(caught.value)["kind"] == kind  # type: ignore[arg-type]
+        assert handlers.failure(caught.value, payload)["kind"] == kind  # type: ignore[arg-type]
     opening.close()
 
 
@@ -142,8 +142,8 @@ def test_one_person_cannot_send_without_end(opening: Opening) -> None:
         try:
             handlers.check(opening, {**GUEST, "event_ids": []}, NOBODY)
         except TooFast as error:
-            assert handlers.failure(error)["kind"] == "slow_down"
-            assert 0 < handlers.failure(error)["retry_after"] < 60
+            assert handlers.failure(error, {})["kind"] == "slow_down"
+            assert 0 < handlers.failure(error, {})["retry_after"] < 60
             break
     else:
         pytest.fail("nobody was slowed down")

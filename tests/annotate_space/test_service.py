@@ -209,13 +209,13 @@ def test_an_answer_is_taken_back_by_its_id_once_and_by_its_owner_only(start: Sta
     service = start()
     card = ask(service)[0]
     service.submit(ANA, [up(card)])
-    assert "no such answer" in service.withdraw(BOB, ["e1"]).rejected["e1"]
-    assert "no such answer" in service.withdraw(ANA, ["e9"]).rejected["e9"]
+    assert "no such answer" in str(service.withdraw(BOB, ["e1"]).rejected["e1"])
+    assert "no such answer" in str(service.withdraw(ANA, ["e9"]).rejected["e9"])
     for _ in range(2):
         assert service.withdraw(ANA, ["e1"]).received == ["e1"]
         assert service.progress(ANA)["thumbs"]["done"] == 0
     service.submit(ANA, [up(card, "e2"), up(card, "e3", label=False)])
-    assert "replaced" in service.withdraw(ANA, ["e2"]).rejected["e2"]
+    assert "replaced" in str(service.withdraw(ANA, ["e2"]).rejected["e2"])
 
 
 def test_an_answer_from_before_the_last_start_is_taken_back_by_its_id(start: Start) -> None:
@@ -261,7 +261,7 @@ def test_an_answer_that_does_not_fit_is_refused_alone(start: Start) -> None:
     first, second = ask(service, count=2)
     receipt = service.submit(ANA, [up(first, "bad", label="yes"), up(second, "good")])
     assert receipt.received == ["good"]
-    assert "label" in receipt.rejected["bad"]
+    assert "label" in str(receipt.rejected["bad"])
 
 
 def test_only_what_was_handed_out_can_be_answered(start: Start) -> None:
@@ -270,7 +270,7 @@ def test_only_what_was_handed_out_can_be_answered(start: Start) -> None:
     for person, event in ((BOB, up(card)), (ANA, {"event_id": "e", "label": True})):
         receipt = service.submit(person, [event])
         assert receipt.received == []
-        assert "not belong to a question" in next(iter(receipt.rejected.values()))
+        assert "not belong to a question" in str(next(iter(receipt.rejected.values())))
 
 
 def test_an_id_that_somebody_else_used_is_told_and_nothing_is_lost(start: Start) -> None:
@@ -279,7 +279,7 @@ def test_an_id_that_somebody_else_used_is_told_and_nothing_is_lost(start: Start)
     card = ask(service, BOB)[0]
     receipt = service.submit(BOB, [up(card)])
     assert receipt.received == []
-    assert "new one" in receipt.rejected["e1"]
+    assert "new one" in str(receipt.rejected["e1"])
     assert service.saved(BOB, ["e1"]) == {}
     assert service.forgotten(BOB, ["e1"]) == ["e1"]
     assert service.submit(BOB, [up(card, "e2")]).received == ["e2"]
@@ -288,7 +288,7 @@ def test_an_id_that_somebody_else_used_is_told_and_nothing_is_lost(start: Start)
 def test_an_id_that_is_too_long_is_refused(start: Start) -> None:
     service = start()
     receipt = service.submit(ANA, [up(ask(service)[0], "x" * 201)])
-    assert "event_id" in receipt.rejected["x" * 200]
+    assert "event_id" in str(receipt.rejected["x" * 200])
 
 
 def test_a_control_looks_like_any_other_question(start: Start, folder: Path) -> None:

@@ -9,12 +9,11 @@ Its last line is one JSON object of figures; README.md beside this file explains
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,24 +31,19 @@ if __name__ == "__main__":
     )
 
 from tests.benchmarks.annotating import chaos, crowd, latency, million
-from tests.benchmarks.sections import among, run_sections
+from tests.benchmarks.sections import machine, options, run_sections, tell
 
 SECTIONS: Final = ("latency", "crowd", "million", "chaos")
 
 
 def main() -> None:
     """Run the sections that are asked for."""
-    arguments = _arguments()
-    with tempfile.TemporaryDirectory(prefix="seedbed-bench-") as folder:
-        figures = benchmark(arguments, Path(folder))
-    print(json.dumps(figures))
+    tell(partial(benchmark, _arguments()))
 
 
 def benchmark(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The figures of all sections that are asked for."""
-    figures: dict[str, Any] = {
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version()}
-    }
+    figures: dict[str, Any] = {"machine": machine()}
     minutes = arguments.minutes
     sections: dict[str, Callable[[], dict[str, Any]]] = {
         "latency": lambda: latency.measure(folder, votes=arguments.votes),
@@ -61,8 +55,7 @@ def benchmark(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("--only", type=among(SECTIONS), default=list(SECTIONS), help="with commas")
+    parser = options(__doc__, SECTIONS)
     parser.add_argument("--minutes", type=float, default=10, help="of the crowd and of the chaos")
     parser.add_argument("--people", type=int, default=200, help="in the crowd; a quarter in chaos")
     parser.add_argument("--votes", type=int, default=200, help="at each pace of latency")

@@ -8,12 +8,8 @@ Its last line is one JSON object of figures; README.md beside this file explains
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import platform
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +20,7 @@ if __name__ == "__main__":
 from tests.benchmarks.contenders import ratio
 from tests.benchmarks.curating import votes
 from tests.benchmarks.processes import run
+from tests.benchmarks.sections import machine, options, tell
 
 TARGET_MB: Final = 1_000
 TOO_LONG: Final = 3_600
@@ -31,20 +28,19 @@ TOO_LONG: Final = 3_600
 
 def main() -> None:
     """Make the project, export it in both ways, and print figures."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser = options(__doc__)
     parser.add_argument("--events", type=int, default=1_000_000, help="of feedback")
     parser.add_argument("--samples", type=int, help="by default, one for four events")
     parser.add_argument("--seed", type=int, default=0, help="of texts and votes")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="seedbed-bench-") as folder:
-        figures = measure(Path(folder), arguments.events, arguments.samples, seed=arguments.seed)
-    print(json.dumps(figures))
+    asked = parser.parse_args()
+    tell(lambda folder: measure(folder, asked.events, asked.samples, seed=asked.seed))
 
 
 def measure(
     folder: Path, events: int, samples: int | None = None, *, seed: int = 0
 ) -> dict[str, Any]:
     """Figures of a project with so many events."""
+    busy = machine()
     project = folder / "project"
     made = votes.make(project, samples or max(1, events // 4), events, seed=seed)
     print(f"made {made} samples and {events} events", flush=True)
@@ -64,11 +60,7 @@ def measure(
         "same_rows_of_preference": ours["rows"]["preference"] == plain["rows"]["preference"],
         "passed": ours["peak_mb"] < TARGET_MB
         and ours["rows"]["preference"] == plain["rows"]["preference"],
-        "machine": {
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "load": round(os.getloadavg()[0], 1),
-        },
+        "machine": busy,
     }
 
 

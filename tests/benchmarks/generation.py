@@ -9,12 +9,9 @@ Its last line is one JSON object of figures; README.md beside this file explains
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import sys
-import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +21,7 @@ if __name__ == "__main__":
 
 from tests.benchmarks import chain, faults, kill, memory, rivals, work
 from tests.benchmarks.contenders import Options
-from tests.benchmarks.sections import among, run_sections
+from tests.benchmarks.sections import machine, options, run_sections, tell
 from tests.benchmarks.server import Load
 
 SECTIONS: Final = ("chain", "faults", "kill", "peers", "memory")
@@ -32,22 +29,19 @@ SECTIONS: Final = ("chain", "faults", "kill", "peers", "memory")
 
 def main() -> None:
     """Run the sections that are asked for."""
-    arguments = _arguments()
-    with tempfile.TemporaryDirectory(prefix="seedbed-bench-") as folder:
-        figures = benchmark(arguments, Path(folder))
-    print(json.dumps(figures))
+    tell(partial(benchmark, _arguments()))
 
 
 def benchmark(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The figures of all sections that are asked for."""
     load = Load(mean=arguments.mean, cap=arguments.cap, seed=arguments.seed)
-    options = Options(folder, arguments.rows, arguments.in_flight, load)
+    asked = Options(folder, arguments.rows, arguments.in_flight, load)
     figures: dict[str, Any] = {
         "rows": arguments.rows,
         "in_flight": arguments.in_flight,
         "calls_per_row": work.CALLS,
         "latency": {"mean": load.mean, "cap": load.cap, "sigma": load.sigma, "seed": load.seed},
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
+        "machine": machine(),
     }
 
     def calm_wall() -> float | None:
@@ -55,18 +49,17 @@ def benchmark(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         return float(measured) if measured else None
 
     sections: dict[str, Callable[[], dict[str, Any]]] = {
-        "chain": lambda: chain.measure(options, arguments.peers_dir),
-        "faults": lambda: faults.measure(options, calm_wall()),
-        "kill": lambda: kill.measure(options),
-        "peers": lambda: rivals.measure(options, arguments.peers_dir, figures),
+        "chain": lambda: chain.measure(asked, arguments.peers_dir),
+        "faults": lambda: faults.measure(asked, calm_wall()),
+        "kill": lambda: kill.measure(asked),
+        "peers": lambda: rivals.measure(asked, arguments.peers_dir, figures),
         "memory": lambda: memory.measure(folder / "memory", arguments.big_rows),
     }
     return run_sections(figures, sections, arguments.only, folder)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("--only", type=among(SECTIONS), default=list(SECTIONS), help="with commas")
+    parser = options(__doc__, SECTIONS)
     parser.add_argument("--rows", type=int, default=500)
     parser.add_argument("--big-rows", type=int, default=100_000, help="of the memory section")
     parser.add_argument("--in-flight", type=int, default=work.IN_FLIGHT)

@@ -9,12 +9,10 @@ Its last line is one JSON object of figures; README.md beside this file explains
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import sys
-import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,28 +22,19 @@ if __name__ == "__main__":
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 from tests.benchmarks.previewing import crowd, first
-from tests.benchmarks.sections import among, run_sections
+from tests.benchmarks.sections import machine, options, run_sections, tell
 
 SECTIONS: Final = ("first", "crowd")
 
 
 def main() -> None:
     """Run the sections that are asked for."""
-    arguments = _arguments()
-    with tempfile.TemporaryDirectory(prefix="seedbed-bench-") as folder:
-        figures = benchmark(arguments, Path(folder))
-    print(json.dumps(figures))
+    tell(partial(benchmark, _arguments()))
 
 
 def benchmark(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The figures of all sections that are asked for."""
-    figures: dict[str, Any] = {
-        "machine": {
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "load_at_start": round(os.getloadavg()[0], 2),
-        }
-    }
+    figures: dict[str, Any] = {"machine": machine()}
     latency = arguments.latency
     sections: dict[str, Callable[[], dict[str, Any]]] = {
         "first": lambda: first.measure(folder, runs=arguments.runs, latency=latency),
@@ -57,8 +46,7 @@ def benchmark(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("--only", type=among(SECTIONS), default=list(SECTIONS), help="with commas")
+    parser = options(__doc__, SECTIONS)
     parser.add_argument("--runs", type=int, default=20, help="previews of the first section")
     parser.add_argument("--visitors", type=int, default=20, help="who preview in the crowd")
     parser.add_argument("--edits", type=int, default=100, help="by somebody else, each time")

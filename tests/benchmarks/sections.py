@@ -1,8 +1,12 @@
-"""What the benchmarks with several sections share: choosing them, and running one after another."""
+"""What benchmarks share: their command line, their sections one after another, their last line."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import platform
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +14,31 @@ from typing import Any
 
 from tests.benchmarks.contenders import fresh
 from tests.benchmarks.processes import Failed
+
+
+def tell(benchmark: Callable[[Path], dict[str, Any]]) -> None:
+    """Run a benchmark in a folder of its own; the last line is its figures as JSON."""
+    with tempfile.TemporaryDirectory(prefix="seedbed-bench-") as folder:
+        figures = benchmark(Path(folder))
+    print(json.dumps(figures))
+
+
+def machine() -> dict[str, Any]:
+    """On what, and beside how much else, figures are measured."""
+    return {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "load_at_start": round(os.getloadavg()[0], 2),
+    }
+
+
+def options(about: str | None, sections: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """A command line whose help begins as the module does; ``--only`` chooses ``sections``."""
+    parser = argparse.ArgumentParser(description=about.partition("\n")[0] if about else "")
+    if sections:
+        known = list(sections)
+        parser.add_argument("--only", type=_among(known), default=known, help="with commas")
+    return parser
 
 
 def run_sections(
@@ -34,8 +63,8 @@ def run_sections(
     return figures
 
 
-def among(known: Sequence[str]) -> Callable[[str], list[str]]:
-    """Reads some of the ``known`` names, with commas, in their own order."""
+def _among(known: Sequence[str]) -> Callable[[str], list[str]]:
+    """Reads some of the ``known`` names in their own order."""
 
     def read(text: str) -> list[str]:
         names = [name.strip() for name in text.split(",") if name.strip()]

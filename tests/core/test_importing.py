@@ -150,7 +150,7 @@ def test_excel_says_itself_what_divides_columns() -> None:
 def test_a_plain_list_is_one_column_that_a_person_names() -> None:
     brought = read(b'Soil, mostly\nWater\nA 5" spade\nSun, wind, rain and more\nHail\n')
     (columns,) = brought.tables
-    assert not brought.understood
+    assert not brought.found
     assert columns.roles == (None,)
     named = Columns(columns.table, ("topic",), headed=False)
     assert named.found().lists["topics"][:3] == ["Soil, mostly", "Water", 'A 5" spade']
@@ -204,6 +204,14 @@ def with_part(name: str, content: bytes) -> bytes:
     return out.getvalue()
 
 
+def scratched(book: bytes) -> bytes:
+    """A workbook whose table of contents is whole and whose first part is not."""
+    with zipfile.ZipFile(io.BytesIO(book)) as made:
+        first = made.infolist()[0]
+    begin = first.header_offset + 30 + len(first.filename)
+    return book[:begin] + b"\xff" * first.compress_size + book[begin + first.compress_size :]
+
+
 SHEET = "xl/worksheets/sheet1.xml"
 LAUGHS = (
     b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "'
@@ -234,6 +242,9 @@ FAR = (
         (package(a=b"1"), "packed file and no spreadsheet"),
         (with_part(SHEET, b"<" * 40_000_000), "unpacks to more"),
         (with_part(SHEET, LAUGHS), "is not one"),
+        (with_part(SHEET, LAUGHS.decode().encode("utf-16")), "is not one"),
+        (with_part(SHEET, b" " * 5_000 + LAUGHS), "is not one"),
+        (scratched(workbook([["Topic"], ["Soil"]])), "damaged"),
         (with_part(SHEET, b"<worksheet"), "cannot be read"),
         (workbook([["Topic"], *([f"t{n}"] for n in range(MOST_ROWS + 1))]), "more than 5,000 rows"),
         (b"topic\n" + b"x\n" * 1_000_000, "more than 5,000 rows"),
@@ -246,7 +257,7 @@ FAR = (
         (b"[[]]", "nothing in this list"),
         (b'{"topics": 5', "no JSON"),
     ],
-    ids=range(24),
+    ids=range(27),
 )
 def test_hostile_and_wrong_files_are_refused_in_words_at_once(data: bytes, message: str) -> None:
     started = time.monotonic()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.checks import Level, check
-from pipeline.core.likeness import Pair, alike
+from pipeline.core.likeness import Pair, alike, unlike
 from pipeline.core.schema import Example
 from tests.factories import a_seed
 
@@ -69,6 +69,18 @@ def test_what_differs_in_earnest_is_left_alone(one: str, other: str) -> None:
 
 def test_each_text_is_paired_with_the_first_it_is_like() -> None:
     assert list(alike(["Crop", "Crops", "The crop", "Weeds"])) == [Pair(0, 1), Pair(0, 2)]
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_alike_is_the_same_both_ways(one: str, other: str) -> None:
+    assert bool(list(alike([one, other]))) == bool(list(alike([other, one])))
+
+
+def test_what_is_new_is_told_from_what_is_there_and_from_itself() -> None:
+    there = ["Water quality", "Hail"]
+    found = ["Water qualities", "hail", "Water quantity", "Frost", "Frosts", "Frost", "Drought"]
+    assert unlike(found, there) == ["Water quantity", "Frost", "Drought"]
+    assert unlike([], there) == []
 
 
 @given(st.lists(st.text(max_size=40), max_size=12))

@@ -17,7 +17,7 @@ from pipeline.core.projects import (
     require_project,
     save_seed,
 )
-from pipeline.core.samples import COLUMNS, model_names, read_samples, to_parquet
+from pipeline.core.samples import COLUMNS, read_samples, to_parquet
 from pipeline.core.schema import Project, Seed
 from pipeline.core.settings import Settings
 from pipeline.core.store_folder import FolderStore
@@ -75,7 +75,6 @@ def test_samples_survive_parquet_and_are_read_once(folder: Path) -> None:
     fill(store, samples)
     store.commit({"samples/run/00001.parquet": to_parquet(samples[:1])}, message="Again")
     assert list(read_samples(store)) == samples
-    assert model_names(store) == {"maker/model-0", "maker/model-1"}
     assert pq.read_schema(folder / "samples/run/00000.parquet").equals(COLUMNS)
 
 

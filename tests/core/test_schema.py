@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pipeline.core.checks import Level, check, require, seed_from_fields
+from pipeline.core.checks import Level, check, require
 from pipeline.core.errors import InvalidInput
 from pipeline.core.schema import Example, ModelChoice, Project, Seed, stable_id, unique
 from tests.factories import a_seed
@@ -137,12 +137,6 @@ def test_many_topics_and_perspectives_do_not_fill_the_file() -> None:
     )
     require(seed, Level.BLOCKS_GENERATING)
     assert len(seed.to_json()) < 200_000
-
-
-def test_fields_from_a_screen_are_checked_the_same_way() -> None:
-    with pytest.raises(InvalidInput, match="domain"):
-        seed_from_fields({"domain": "x" * 10_000_000})
-    assert seed_from_fields({"domain": "<script>alert(1)</script>"}).domain.startswith("<script>")
 
 
 def test_ids_depend_on_their_parts_only() -> None:

@@ -19,7 +19,8 @@ def standing(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
     for event in sorted(events, key=lambda event: (event.received_at, event.event_id)):
         sides = event.left_id and event.right_id
         about = frozenset((event.left_id, event.right_id)) if sides else event.completion_id
-        key = (event.annotator, event.sample_id, event.task, about, bool(event.repeat))
+        kind = bool(event.repeat), bool(event.verdict)
+        key = (event.annotator, event.sample_id, event.task, about, kind)
         newest[key] = event
     return [event for event in newest.values() if event.status != "withdrawn"]
 
@@ -50,7 +51,6 @@ def told(
     events: Iterable[FeedbackEvent],
     min_votes: int = 1,
     min_agreement: Fraction = Fraction(0),
-    leads: frozenset[str] = frozenset(),
 ) -> dict[str, Told]:
     """What people say of each sample, by majority."""
     found: dict[str, Told] = defaultdict(Told)
@@ -68,7 +68,7 @@ def told(
             about = pair if event.task == "pairwise" else event.completion_id
             questions[event.sample_id, event.task, about].append(event)
     for (sample_id, _, _), votes in questions.items():
-        _settle(found[sample_id], votes, min_votes, min_agreement, leads)
+        _settle(found[sample_id], votes, min_votes, min_agreement)
     for one in found.values():
         for chosen, _, _ in one.pairs:
             if not one.up[chosen] + one.down[chosen]:
@@ -82,16 +82,10 @@ def _is_vote(event: FeedbackEvent) -> bool:
     return event.task in ("thumbs", "pairwise", "rate") and event.status == "submitted"
 
 
-def _settle(
-    one: Told,
-    votes: list[FeedbackEvent],
-    min_votes: int,
-    min_agreement: Fraction,
-    leads: frozenset[str],
-) -> None:
+def _settle(one: Told, votes: list[FeedbackEvent], min_votes: int, min_agreement: Fraction) -> None:
     task, name = votes[0].task, votes[0].completion_id or ""
     verdicts = [vote for vote in votes if vote.verdict]
-    deciding = verdicts or [vote for vote in votes if vote.annotator in leads] or votes
+    deciding = verdicts or votes
     if task == "rate":
         one.stars[name] = Fraction(sum(vote.rating or 0 for vote in deciding), len(deciding))
         return

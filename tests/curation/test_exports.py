@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,15 @@ from pipeline.core.feedback import FeedbackEvent
 from pipeline.core.layout import ExportFormat
 from pipeline.core.samples import to_parquet
 from pipeline.core.schema import Sample, Span
-from pipeline.core.store import Store
+from pipeline.core.store import Data, Store
 from pipeline.core.store_folder import FolderStore
 from pipeline.core.store_hub import HubStore
 from pipeline.curation import shards
+from pipeline.curation.card import update_card
 from pipeline.curation.exports import Exports, Options, export, into_project
 from pipeline.curation.filters import Filters
 from pipeline.curation.record import read_record
+from pipeline.places import move_exports
 from tests.factories import a_sample, a_seed, fill, pair, thumb
 from tests.hub_server import HubServer
 
@@ -409,6 +412,76 @@ def test_large_exports_are_cut_into_parts_that_take_the_place_of_earlier_ones(
     monkeypatch.setattr(shards, "SHARD_BYTES", 10**9)
     into_project(store, make(store))
     assert store.paths("data/kto") == ["data/kto/train-00000-of-00001.parquet"]
+
+
+class Overtaken(FolderStore):
+    """A project in which somebody else does something just before our first commit."""
+
+    def __init__(self, path: Path, first: Callable[[], None]) -> None:
+        super().__init__(path)
+        self._first: Callable[[], None] | None = first
+
+    def commit(
+        self,
+        files: Mapping[str, Data],
+        *,
+        message: str,
+        expect: Mapping[str, str | None] | None = None,
+        remove: Collection[str] = (),
+    ) -> None:
+        first, self._first = self._first, None
+        if first is not None:
+            first()
+        super().commit(files, message=message, expect=expect, remove=remove)
+
+
+def test_of_two_exports_at_once_the_project_holds_the_whole_of_one(
+    folder: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FolderStore(folder)
+    samples = [a_sample(number) for number in range(20)]
+    fill(store, samples)
+    given(store, *(thumb(s, 0, True) for s in samples))
+    ours = make(store)
+    with monkeypatch.context() as small:
+        small.setattr(shards, "_ROWS", 10)
+        small.setattr(shards, "SHARD_BYTES", 1)
+        theirs = make(store)
+    into_project(Overtaken(folder, lambda: into_project(store, theirs)), ours)
+    assert store.paths("data/kto") == ["data/kto/train-00000-of-00001.parquet"]
+    record = read_record(store)
+    assert record is not None
+    assert list(record.made["kto"].files) == store.paths("data/kto")
+
+
+def test_an_export_during_an_update_of_the_card_is_in_the_card(folder: Path, make: Make) -> None:
+    store = FolderStore(folder)
+    fill(store, SAMPLES)
+    given(store, thumb(SAMPLES[0], 0, True))
+    update_card(Overtaken(folder, lambda: into_project(store, make(store))))
+    assert b"config_name: kto" in store.read("README.md").data
+
+
+def test_of_two_exports_at_once_a_folder_holds_the_whole_of_one(tmp_path: Path) -> None:
+    to = tmp_path / "out"
+    to.mkdir()
+
+    def written(name: str, parts: int) -> dict[str, Path]:
+        place = tmp_path / name
+        place.mkdir()
+        made = {}
+        for number in range(parts):
+            made[f"data/kto/train-{number:05d}-of-{parts:05d}.parquet"] = place / str(number)
+            (place / str(number)).write_text(name)
+        return made
+
+    for turn in range(5):
+        both = [written(f"{turn}-{parts}", parts) for parts in (30, 40)]
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(move_exports, files, to, ["kto"]) for files in both]:
+                done.result()
+        found = {path.relative_to(to).as_posix() for path in to.glob("kto/*")}
+        assert found in [{path.removeprefix("data/") for path in files} for files in both]
 
 
 def test_exports_and_card_reach_the_hub_in_one_commit(hub: HubServer, make: Make) -> None:

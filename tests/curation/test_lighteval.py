@@ -26,8 +26,9 @@ from pipeline.curation.lighteval import (
     task_name,
     version_of,
     write_task,
+    write_task_beside,
 )
-from tests.evaluation.exams import an_exam, rows
+from tests.evaluation.exams import an_exam, rows, to_parquet
 from tests.factories import a_seed
 
 ROWS = rows("en", 10)
@@ -154,6 +155,45 @@ def test_it_is_written_into_the_project_and_again_only_when_it_changes(folder: P
     assert write_task(store) == written
     assert path.stat().st_mtime_ns == stamp
     assert layout.TASK_FILE in store.paths("evaluation")
+
+
+def test_an_exam_exported_to_a_folder_gets_a_file_that_reads_that_folder_only(
+    folder: Path, tmp_path: Path
+) -> None:
+    an_exam(folder, "pt", train=9, test=4)
+    store, out = FolderStore(folder), tmp_path / "out"
+    (out / "exam").mkdir(parents=True)
+    (out / "exam/test-00000-of-00001.parquet").write_bytes(to_parquet(rows("pt", 3)))
+    written = write_task_beside(store, out)
+    path = out / layout.TASK_FILE
+    assert (written.path, written.rows) == (str(path), 3)
+    assert written.tasks == ("project:letters_test", "project:cloze_test")
+    told = constants(path.read_text())
+    assert (told["VERSION"], told["SPLITS"]) == (written.version, ["test"])
+    assert (told["REPO"], told["QUESTION"]) == ("", "Pergunta")
+    in_project = constants((folder / layout.TASK_FILE).read_text())["POSITIONS"]
+    assert told["POSITIONS"].items() <= in_project.items()
+    (folder / layout.TASK_FILE).unlink()
+    write_task_beside(store, out)
+    assert constants(path.read_text())["POSITIONS"] == told["POSITIONS"]
+
+
+@pytest.mark.parametrize("where", ["", "ana/farming"])
+def test_it_reads_the_data_beside_it_and_says_what_is_missing(tmp_path: Path, where: str) -> None:
+    source = task_file("x", where, ROWS)
+    path = tmp_path / layout.TASK_FILE
+    wanted = [node for node in ast.parse(source).body if "_source" in ast.unparse(node)]
+    names: dict[str, Any] = {"Path": Path, "REPO": where, "__file__": str(path)}
+    exec(compile(ast.Module(wanted[:1], []), "task", "exec"), names)
+    if where:
+        assert names["_source"]() == (where, "exam")
+        assert "else from the Hub" in source
+    else:
+        with pytest.raises(FileNotFoundError, match="not beside"):
+            names["_source"]()
+    (tmp_path / "exam").mkdir()
+    (tmp_path / "exam/train-00000-of-00001.parquet").write_bytes(to_parquet(ROWS))
+    assert names["_source"]() == (str(tmp_path / "exam"), "default")
 
 
 def test_without_reviewed_questions_it_says_what_to_do(folder: Path) -> None:

@@ -25,7 +25,7 @@ TEXTS = {one.completion_id: one.text for sample in SAMPLES for one in sample.com
 Rows = dict[str, list[dict[str, Any]]]
 
 
-def exported(history: Sequence[FeedbackEvent], count: int, leads: frozenset[str]) -> Rows:
+def exported(history: Sequence[FeedbackEvent], count: int) -> Rows:
     """The rows of each export, the history being spread over ``count`` files."""
     with tempfile.TemporaryDirectory() as folder:
         store = FolderStore(Path(folder) / "project")
@@ -33,7 +33,7 @@ def exported(history: Sequence[FeedbackEvent], count: int, leads: frozenset[str]
         store.commit(files(history, count), message="Add")
         place = Path(folder) / "made"
         place.mkdir()
-        made = export(store, FORMATS, Options(test_share=0, leads=leads), place)
+        made = export(store, FORMATS, Options(test_share=0), place)
         return {
             name: [
                 row
@@ -76,17 +76,12 @@ def pairs(one: Told) -> set[tuple[str, str, Fraction]]:
 
 
 @settings(deadline=None, max_examples=40)
-@given(
-    histories,
-    st.integers(0, 1_000),
-    st.integers(1, 3),
-    st.sampled_from([frozenset[str](), frozenset({"lea"})]),
-)
+@given(histories, st.integers(0, 1_000), st.integers(1, 3))
 def test_any_history_is_exported_as_the_model_says(
-    history: list[FeedbackEvent], seed: int, count: int, leads: frozenset[str]
+    history: list[FeedbackEvent], seed: int, count: int
 ) -> None:
-    rows = exported(shuffled(history, seed), count, leads)
-    model = told(history, leads=leads)
+    rows = exported(shuffled(history, seed), count)
+    model = told(history)
     for sample in SAMPLES:
         one = model.get(sample.sample_id, Told())
         own = {

@@ -105,9 +105,6 @@ def test_a_cell_gets_the_passage_that_is_about_it() -> None:
     assert cover.document == "2.txt"
     assert "Cover crops protect clay soils" in cover.text
     assert GROUNDS.passage(Cell(topic="Tax law", perspective="Beginner"), 0) is None
-    assert GROUNDS.without_passages([CLAY, Cell(topic="Tax law", perspective="x")]) == [
-        Cell(topic="Tax law", perspective="x")
-    ]
 
 
 def test_the_calls_of_a_cell_take_its_passages_in_turn() -> None:

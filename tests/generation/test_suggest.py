@@ -14,7 +14,7 @@ from pipeline.core.errors import InvalidInput, ModelUnavailable, NotSignedIn
 from pipeline.core.schema import GenerationSettings, ModelChoice, Seed
 from pipeline.generation import prompting, suggest
 from pipeline.generation.access import ModelAccess
-from pipeline.generation.suggest import COUNT, Kind, alike, parse
+from pipeline.generation.suggest import COUNT, Kind, parse
 from tests.factories import a_seed
 from tests.llm_server import Fault, LlmServer, Received
 
@@ -189,13 +189,6 @@ def test_cancelling_hangs_up() -> None:
 
 def test_prompts_of_suggestions_do_not_mark_a_batch() -> None:
     assert not any("plan a training dataset" in source for source in prompting.sources())
-
-
-@given(st.text(max_size=30), st.text(max_size=30))
-def test_alike_is_the_same_both_ways(one: str, other: str) -> None:
-    assert alike(one, one)
-    if one.casefold() == other.casefold():
-        assert alike(one, other)
 
 
 @given(st.text(max_size=200))

@@ -109,7 +109,7 @@ def run(words: list[str], folder: Path) -> None:
     assert "'train_loss'" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("line", commands())
+@pytest.mark.parametrize("line", commands(), ids=lambda line: " ".join(line.split()[:2]))
 def test_the_readmes_commands_work_as_written(line: str, model: str, tmp_path: Path) -> None:
     words = shlex.split(line)
     for option, value in {"--model_name_or_path": model, "--dataset_name": str(PROJECT)}.items():

@@ -7,7 +7,6 @@ do takes any time and memory. The process has a limit on both, and knows no cred
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import Any, Final
 from pipeline.core.documents import worker
 from pipeline.core.documents.formats import Extracted
 from pipeline.core.documents.limits import MOST_BYTES, Refused
+from pipeline.core.settings import inherited
 
 SECONDS: Final = 60
 MEMORY: Final = 2 * 2**30
@@ -53,7 +53,6 @@ def _ask_worker(data: bytes, name: str, seconds: float) -> dict[str, Any]:
     limits = [str(max(1, round(seconds))), str(MEMORY)]
     called = name.replace("\0", "").encode("utf-8", "replace").decode()[:200]
     command = [sys.executable, "-m", worker.__name__, called, *limits]
-    env = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
     try:
         done = subprocess.run(  # noqa: S603 - our own module
             command,
@@ -61,7 +60,8 @@ def _ask_worker(data: bytes, name: str, seconds: float) -> dict[str, Any]:
             capture_output=True,
             timeout=seconds,
             check=False,
-            env={**env, "PYTHONPATH": str(_ROOT), "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"},
+            env=inherited(_PASSED_ON)
+            | {"PYTHONPATH": str(_ROOT), "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"},
         )
     except subprocess.TimeoutExpired as error:
         raise Refused("too_slow", name, f"{seconds:g}") from error

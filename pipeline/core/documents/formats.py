@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final, Literal
 
+from pipeline.core import packed
 from pipeline.core.documents.cleaning import clean, decode
 from pipeline.core.documents.limits import MOST_CHARACTERS, Refused
 
@@ -19,7 +19,6 @@ _UNPACKED: Final = 200_000_000
 """Bytes that all parts of a Word file may have; it is packed about ten times smaller."""
 _XML: Final = 50_000_000
 """Bytes that one part of it may have that is parsed."""
-_READ_AT_ONCE: Final = 1_000_000
 _LONGEST_TITLE: Final = 200
 _HTML: Final = re.compile(rb"<!doctype\s+html|<html[\s>]|<body[\s>]|<head[\s>]", re.IGNORECASE)
 _CHARSET: Final = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.I)
@@ -101,10 +100,9 @@ class _Raw:
 
 def _kind_of_zip(data: bytes, name: str) -> Kind:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            if "word/document.xml" in packed.namelist():
-                return "docx"
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+        if "word/document.xml" in packed.names(data):
+            return "docx"
+    except packed.Damaged as error:
         raise Refused("broken", name) from error
     raise Refused("kind", name)
 
@@ -175,43 +173,18 @@ def _read_docx(data: bytes, name: str) -> _Raw:
     from pipeline.core.documents.markup import read_html  # noqa: PLC0415 - with its library
 
     try:
-        _check_parts(data, name)
+        packed.check(data, most=_UNPACKED, xml=_XML)
         found = mammoth.convert_to_html(
             io.BytesIO(data),
             include_embedded_style_map=False,
             convert_image=mammoth.images.img_element(lambda _image: {}),
         )
         text, title = read_html(found.value)
-    except Refused:
-        raise
-    except MemoryError as error:
+    except (packed.Swollen, MemoryError) as error:
         raise Refused("too_heavy", name) from error
     except Exception as error:  # mammoth has no errors of its own: whatever it trips over
         raise Refused("broken", name) from error
     return _Raw(text, title)
-
-
-def _check_parts(data: bytes, name: str) -> None:
-    """Refuse what would become far larger than it is, before anything is parsed.
-
-    The sizes that a ZIP file tells may be false, so parts are unpacked and counted. A Word file
-    has no document type, so whoever defines entities there wants to harm.
-    """
-    left = _UNPACKED
-    with zipfile.ZipFile(io.BytesIO(data)) as packed:
-        for part in packed.infolist():
-            parsed = part.filename.endswith((".xml", ".rels"))
-            most = min(left, _XML) if parsed else left
-            size, tail = 0, b""
-            with packed.open(part) as content:
-                while piece := content.read(_READ_AT_ONCE):
-                    size += len(piece)
-                    if size > most:
-                        raise Refused("too_heavy", name)
-                    if parsed and b"<!DOCTYPE" in (tail + piece).replace(b"\0", b""):
-                        raise Refused("broken", name)
-                    tail = piece[-20:]
-            left -= size
 
 
 def _with(library: str) -> str:

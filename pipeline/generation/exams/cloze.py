@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
 from pydantic import PrivateAttr
 
@@ -102,34 +102,10 @@ class Cloze(StandIn):
         """Take wrong answers from ``pool``."""
         self._pool = pool
 
-    async def agenerate(
-        self,
-        input: Messages,
-        num_generations: int = 1,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        max_tokens: int | None = None,
-        seed: int | None = None,
-        stage: str = "call",
-    ) -> dict[str, Any]:
-        """Compose one question; asked once more, another one. No parameter changes it.
-
-        Args:
-            input: The messages.
-            num_generations: How many replies, all the same.
-            temperature: Not used.
-            top_p: Not used.
-            max_tokens: Not used.
-            seed: Not used.
-            stage: Not used.
-        """
-        text = compose(self.seed, self._pool, input)
-        unknown = [None] * num_generations
-        return {
-            "generations": [text] * num_generations,
-            "statistics": {"input_tokens": unknown, "output_tokens": unknown},
-            "finish_reason": ["stop"] * num_generations,
-        }
+    def compose(self, messages: Messages, variation: int) -> str:
+        """One question; asked once more in ``messages``, another one. Nothing else changes it."""
+        del variation
+        return compose(self.seed, self._pool, messages)
 
 
 def open_cloze(choice: ModelChoice, seed: Seed, pool: Pool) -> Cloze:

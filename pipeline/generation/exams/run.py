@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -33,17 +34,14 @@ from pipeline.generation.ledger import Ledger
 from pipeline.generation.quality import DuplicateIndex
 from pipeline.generation.running import (
     Progress,
-    Saver,
+    Take,
     Tally,
     allow_connections,
     alone,
     carry_out,
     new_run_id,
-    require_writable,
-    shown,
     told,
 )
-from pipeline.generation.shards import ShardWriter
 from pipeline.generation.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -164,27 +162,15 @@ def make_exam(
             calls_per_row=calls_per_question(exam),
             kind="exam",
         )
-        if not plan.wanted:
-            tally.end("finished")
-            return tally.record()
-        require_writable(store)
         ask = _Ask(seed, exam, settings, access, work, budget, plan, tally.run_id)
-
-        async def grow(writer: ShardWriter) -> None:
-            saver = Saver(writer)
-
-            async def take(outcome: Sample | Failure) -> None:
-                tally.add(outcome)
-                if isinstance(outcome, Sample):
-                    writer.add(outcome)
-                await saver.nudge()
-
-            traffic = Traffic(settings.concurrency)
-            async with shown(tally, traffic, on_progress):
-                await _grow(ask, traffic, tally, take)
-
-        carry_out(grow, store, tally, shard_size)
-    return tally.record()
+        return carry_out(
+            partial(_grow, ask, tally),
+            store,
+            tally,
+            width=settings.concurrency,
+            shard_size=shard_size,
+            on_progress=on_progress,
+        )
 
 
 def try_exam(
@@ -326,7 +312,7 @@ class Filling:
             await self._emit(sample)
 
 
-async def _grow(ask: _Ask, traffic: Traffic, tally: Tally, take: Emit) -> None:
+async def _grow(ask: _Ask, tally: Tally, traffic: Traffic, take: Take) -> None:
     ledger = Ledger(ask.budget)
     tally.spent = ledger.spent
     filling = await _filled(ask, traffic, ledger, ask.plan.wanted, take)
@@ -347,18 +333,13 @@ async def _filled(ask: _Ask, traffic: Traffic, ledger: Ledger, wanted: int, take
     from pipeline.generation.llm import Shared  # noqa: PLC0415
 
     manner = Manner(ask.settings.concurrency, ask.settings.timeout)
-    cache = CallCache(ask.work / CACHE)
-    try:
-        job = ExamJob(ask.seed, ask.exam, manner, ask.plan.sources, ask.run_id)
-        chain = ExamChain(job, ask.access, Shared(traffic, ledger, cache), ask.plan.known)
-        try:
+    job = ExamJob(ask.seed, ask.exam, manner, ask.plan.sources, ask.run_id)
+    with closing(CallCache(ask.work / CACHE)) as cache:
+        shared = Shared(traffic, ledger, cache)
+        async with aclosing(ExamChain(job, ask.access, shared, ask.plan.known)) as chain:
             width = 2 * ask.settings.concurrency
             filling = Filling(chain, ask.plan.places(), wanted, width, take)
             await filling.fill()
-        finally:
-            await chain.aclose()
-    finally:
-        cache.close()
     return filling
 
 
@@ -417,8 +398,8 @@ def _read(store: Store, seed: Seed, exam: ExamSettings) -> Iterator[_Plan]:
         )
     mark = fingerprint(seed, exam)
     with tempfile.TemporaryDirectory(prefix="seedbed-exam-") as folder:
-        known = DuplicateIndex(QualitySettings(), Path(folder) / "questions.sqlite")
-        try:
+        index = DuplicateIndex(QualitySettings(), Path(folder) / "questions.sqlite")
+        with closing(index) as known:
             there, counted = set(), 0
             for sample in read_samples(store):
                 if sample.kind == "exam":
@@ -434,8 +415,6 @@ def _read(store: Store, seed: Seed, exam: ExamSettings) -> Iterator[_Plan]:
                 room=place,
                 known=known,
             )
-        finally:
-            known.close()
 
 
 def _check(seed: Seed, exam: ExamSettings, budget: float | None) -> None:

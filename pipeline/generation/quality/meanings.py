@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.errors import InvalidInput
+from pipeline.core.embeddings import load, unit_vectors
 from pipeline.core.schema import QualitySettings
-
-if TYPE_CHECKING:
-    from model2vec import StaticModel
 
 _BITS: Final = 256
 _DEVIATIONS: Final = 4
@@ -54,7 +51,7 @@ class Meanings:
 
     def __init__(self, settings: QualitySettings, path: Path) -> None:
         name = settings.embedding_model or ""
-        self._model = _loaded(name)
+        self._model = load(name)
         self._least = max(settings.embedding_similarity - _ROUNDING, _ROUNDING)
         share = math.acos(settings.embedding_similarity) / math.pi
         spread = math.sqrt(_BITS * share * (1 - share))
@@ -104,11 +101,8 @@ class Meanings:
 
     def _vector(self, text: str) -> NDArray[np.float32]:
         """The embedding with length one; zeros where the model knows no word of it."""
-        if not text.strip():
-            return np.zeros(self._model.dim, np.float32)
-        vector = np.asarray(self._model.encode(text), np.float32)
-        length = float(np.linalg.norm(vector))
-        return vector / length if math.isfinite(length) and length else np.zeros_like(vector)
+        vector: NDArray[np.float32] = unit_vectors(self._model, [text])[0]
+        return vector
 
     def _code(self, vector: NDArray[np.float32]) -> NDArray[np.uint64]:
         return np.packbits(vector @ self._planes > 0).view(np.uint64)
@@ -146,22 +140,3 @@ class _Rows:
         with self._path.open("ab") as file:
             file.truncate(rows * self._width * self._kind.itemsize)
         self.rows = np.memmap(self._path, self._kind, "r+", shape=(rows, self._width))
-
-
-def _loaded(name: str) -> StaticModel:
-    try:
-        from model2vec import StaticModel  # noqa: PLC0415
-    except ImportError as error:
-        raise InvalidInput(
-            "Comparing meanings needs model2vec, which is not installed.",
-            "Run `pip install model2vec`, or leave embedding_model unset.",
-        ) from error
-    try:
-        return StaticModel.from_pretrained(name)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise InvalidInput(
-            f"The embedding model {name!r} cannot be loaded: {reason.rstrip('. ')}.",
-            "Name a static model of model2vec on the Hub, such as minishlab/potion-base-8M, "
-            "or a folder that holds one.",
-        ) from error

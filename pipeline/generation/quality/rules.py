@@ -45,22 +45,13 @@ _LEAD: Final = 8
 _SENTENCE = re.compile(r"[^.!?。！？؟\n]{1,600}[.!?。！？؟]?")  # noqa: RUF001
 
 
-def flags_of(
-    sample: Sample, seed: Seed, settings: QualitySettings, source: str = ""
-) -> tuple[Flag, ...]:
-    """The marks of one sample; ``Rules`` is faster for many.
+class Rules:
+    """The rules for one project. Comparing with other samples is not among them.
 
     Args:
-        sample: What is looked at.
-        seed: The language it should be in, and what it may refer to.
+        seed: The language that texts should be in, and what they may refer to.
         settings: Lengths, and phrases to mark besides the usual ones.
-        source: The document it was made from, which it may refer to as well.
     """
-    return Rules(seed, settings).flags_of(sample, source)
-
-
-class Rules:
-    """The rules for one project. Comparing with other samples is not among them."""
 
     def __init__(self, seed: Seed, settings: QualitySettings) -> None:
         self._settings = settings
@@ -79,7 +70,10 @@ class Rules:
         self._own = tuple(filter(None, map(plain, settings.overused_phrases)))
 
     def flags_of(self, sample: Sample, source: str = "") -> tuple[Flag, ...]:
-        """The marks of one sample: those of the instruction, then of each completion."""
+        """The marks of one sample: those of the instruction, then of each completion.
+
+        ``source`` is the document it was made from, which it may refer to as well.
+        """
         given = self._known.with_texts(
             sample.system or "", sample.topic, sample.perspective, source
         )

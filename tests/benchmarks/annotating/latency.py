@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from pipeline.core.feedback import FeedbackEvent
 from pipeline.core.projects import read_feedback
 from pipeline.core.store_folder import FolderStore
 from tests.benchmarks.annotating.stage import Space, Waits, a_project, fill
+from tests.chromium import launch
 from tests.delay_proxy import DelayProxy
 
 EACH_WAY: Final = 0.075
@@ -25,15 +24,6 @@ A_SECOND: Final = 4
 """Votes of a person who does not have to think."""
 IN_A_ROW: Final = 6
 """Votes of a burst: as many as are in hand at the least."""
-FLAGS: Final = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 CARD: Final = '[data-part="card"]'
 
 # From the key, before anybody else sees it, to the second frame after the card holds other text.
@@ -99,10 +89,9 @@ def measure(folder: Path, *, votes: int = 200, each_way: float = EACH_WAY) -> di
 
 @contextmanager
 def a_browser() -> Iterator[Browser]:
-    """A Chromium: the system's, else Playwright's own."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    """A Chromium."""
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        running = launch(playwright)
         yield running
         running.close()
 

@@ -6,35 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from model2vec import StaticModel
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.normalizers import Lowercase
-from tokenizers.pre_tokenizers import Whitespace
 
 from pipeline.core.errors import InvalidInput
 from pipeline.core.schema import QualitySettings
 from pipeline.generation.quality import meanings
 from pipeline.generation.quality.duplicates import DuplicateIndex, Match
-
-ALIKE = {"plough": "till", "soil": "ground", "dry": "parched", "when": "whenever"}
-WORDS = ("when", "is", "the", "soil", "dry", "enough", "to", "plough", "which", "crops", "survive")
+from tests.embeddings import ALIKE, WORDS, a_static_model
 
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A folder with a real model of few words, in which those of ``ALIKE`` are near each other."""
-    rng = np.random.default_rng(1)
-    vectors = {word: rng.standard_normal(64) for word in WORDS}
-    for word, other in ALIKE.items():
-        vectors[other] = vectors[word] + 0.1 * rng.standard_normal(64)
-    names = ["[UNK]", *vectors]
-    tokenizer = Tokenizer(WordLevel({name: at for at, name in enumerate(names)}, "[UNK]"))
-    tokenizer.normalizer = Lowercase()
-    tokenizer.pre_tokenizer = Whitespace()
-    table = np.stack([np.zeros(64), *vectors.values()]).astype(np.float32)
-    folder = tmp_path_factory.mktemp("model")
-    StaticModel(table, tokenizer, {"normalize": True}).save_pretrained(str(folder))
-    return str(folder)
+    return a_static_model(tmp_path_factory.mktemp("model"))
 
 
 def index_at(path: Path, model: str, **changes: object) -> DuplicateIndex:

@@ -8,11 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.flags import FLAGS, Flag
-from pipeline.core.schema import QualitySettings, Seed
-from pipeline.generation.quality.rules import flags_of
+from pipeline.core.schema import QualitySettings, Sample, Seed
+from pipeline.generation.quality.rules import Rules
 from tests.factories import a_sample, a_seed
 
 GOOD = "Roll a handful of soil between your palms. If it crumbles you may plough; if not, wait."
+
+
+def flags_of(
+    sample: Sample, seed: Seed, settings: QualitySettings, source: str = ""
+) -> tuple[Flag, ...]:
+    return Rules(seed, settings).flags_of(sample, source)
 
 
 def names(
