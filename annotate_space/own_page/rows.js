@@ -52,7 +52,6 @@ function unfolded(row) {
   const { item } = row;
   if (!item) return [make("p", { className: "hint", textContent: say("sample_gone_text") })];
   const shown = [...(item.instruction ? [labelled("question", prose(item.instruction))] : []), ...answersOf(row)];
-  if (row.verdict) return [...shown, make("p", { className: "hint", textContent: say("verdict_text") })];
   const acts = row.gone ? [button("put_back", "act", () => putBack(row))]
     : [button("change", "act strong", () => changeAnswer(row)), button("take_back", "act", () => takeBack(row))];
   return [...shown, make("div", { className: "line" }, ...acts)];

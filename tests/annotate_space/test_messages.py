@@ -17,7 +17,7 @@ SENTENCES = json.loads(FILE.read_text(encoding="utf-8"))
 ERRORS = {"AskName", "InvalidInput", "InvitationNeeded", "NotAllowed", "NotSignedIn", "Outdated"}
 READ_BY_ANNOTATORS = [
     *(ROOT / "annotate_space" / f"{name}.py" for name in (
-        "answers", "handlers", "limits", "people", "service", "tickets"
+        "answers", "handlers", "limits", "own", "people", "service", "tickets"
     )),
     ROOT / "pipeline/core/invitations.py",
 ]  # fmt: skip

@@ -129,6 +129,7 @@ def test_counts_pace_and_days(folder: Path) -> None:
             given(3, NOW - timedelta(days=1), status="flagged", reason="unsafe", duration_ms=1),
             given(4, NOW - timedelta(days=13), status="skipped"),
             given(5, NOW - timedelta(days=40)),
+            given(6, NOW, verdict=True),
             pair(SAMPLES[0], "left", received_at=timestamp(NOW)),
         ],
     )
