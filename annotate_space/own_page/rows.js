@@ -35,8 +35,8 @@ function answerRow(row) {
   const said = make("strong", { textContent: row.gone ? say("taken_back") : describe(event, item) });
   const summary = make("summary", {},
     said, make("span", { className: "when", textContent: moment(row.at) }),
-    inLanguage(make("span", { className: "asked", textContent: asked })),
-    ...(written ? [inLanguage(make("span", { className: "wrote", textContent: written }))] : []),
+    inLanguage(make("span", { className: item?.instruction ? "asked below" : "asked", textContent: asked })),
+    ...(written ? [inLanguage(make("span", { className: "wrote below", textContent: written }))] : []),
     ...(event.comment ? [inLanguage(make("span", { className: "wrote", textContent: say("comment_said", { text: event.comment }) }))] : []),
     make("span", { className: "state", textContent: whereabouts(row) }));
   const fold = make("details", { className: row.gone ? "gone" : "" }, summary);
