@@ -45,32 +45,40 @@ def main() -> None:
     os.dup2(2, 1)
     settings, journal = pickle.load(questions)  # noqa: S301 - from the process that started this
     serve(questions, answers, settings, journal)
+    os._exit(0)  # nobody waits any more for what is still being worked out
 
 
 def serve(questions: BinaryIO, answers: BinaryIO, settings: Settings, journal: Path) -> None:
-    """Answer the pickled ``(number, name, payload)`` that come, until there are no more."""
+    """Answer the pickled ``(number, name, payload)`` that come, until there are no more.
+
+    An answer is ``(number, reply)``: a dict, or the ``SeedbedError`` that prevented it.
+    """
     material = Material(open_store(settings), journal)
     writing = threading.Lock()
 
     def answer(number: int, name: str, payload: dict[str, Any]) -> None:
-        try:
-            reply: object = ANSWERS[name](material, payload)
-        except SeedbedError as error:
-            reply = error
-        except Exception as error:  # noqa: BLE001 - whoever waits for it is told
-            _log.exception("%s could not be answered", name)
-            reply = SeedbedError(
-                f"This could not be worked out: {type(error).__name__}.",
-                "The Space's log tells more.",
-            )
+        data = pickle.dumps((number, _reply(material, name, payload)))
         with writing:
-            pickle.dump((number, reply), answers)
+            answers.write(data)
             answers.flush()
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        while True:
-            try:
-                question = pickle.load(questions)  # noqa: S301 - as above
-            except EOFError:
-                return
-            pool.submit(answer, *question)
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    while True:
+        try:
+            question = pickle.load(questions)  # noqa: S301 - as above
+        except EOFError:
+            return
+        pool.submit(answer, *question)
+
+
+def _reply(material: Material, name: str, payload: dict[str, Any]) -> dict[str, Any] | SeedbedError:
+    try:
+        return ANSWERS[name](material, payload)
+    except SeedbedError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - whoever waits for it is told
+        _log.exception("%s could not be answered", name)
+        return SeedbedError(
+            f"This could not be worked out: {type(error).__name__}.",
+            "The Space's log tells more.",
+        )

@@ -21,6 +21,8 @@ value that is wrong) and what to do next. Third-party errors are wrapped where t
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class SeedbedError(Exception):
     """Base of everything Seedbed raises on purpose.
@@ -35,8 +37,13 @@ class SeedbedError(Exception):
         self.problem = problem
         self.next_step = next_step
 
-    def __reduce__(self) -> tuple[type[SeedbedError], tuple[str, str]]:
-        return type(self), (self.problem, self.next_step)  # as pickled for another process
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As pickled for another process: what a kind of error is made from differs.
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[SeedbedError], args: tuple[Any, ...]) -> SeedbedError:
+    return kind.__new__(kind, *args)
 
 
 class InvalidInput(SeedbedError):

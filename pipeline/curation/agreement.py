@@ -44,6 +44,7 @@ from pipeline.curation.shown import Shown
 JUDGE_MIDDLE: Final = 3.0
 """A judge model's rating above it says good, one below it not good."""
 MOST_TOPICS: Final = 200
+MOST_APART: Final = 4
 
 _KINDS: Final[dict[str, int]] = {"thumbs": 2, "pairwise": 4, "rate": 5, "exam": 3}
 _LEVELS: Final[dict[str, Level]] = {"rate": "ordinal"}
@@ -78,12 +79,15 @@ class JudgeAgreement:
         changed: How often people say otherwise: the other one of a pair, good instead of not good,
             or a mean that is a star or more away.
         stars: How far people's mean is from the rating on average; None except for ``rate``.
+        apart: Answers by people's mean less the rating, in whole stars from -``MOST_APART`` to
+            ``MOST_APART``; empty except for ``rate``.
         correlation: Spearman's, of the judge's rating (of pairs the difference) with people's mean.
     """
 
     task: str
     changed: Figure
     stars: float | None
+    apart: tuple[int, ...]
     correlation: Figure
 
 
@@ -292,15 +296,17 @@ def _judge(answered: dict[str, _Questions], shown: Shown) -> Iterator[JudgeAgree
             continue
         rated, people = rated[known], people[known]
         if task == "rate":
-            apart = np.abs(rated - people)
-            changed = share(int((apart >= 1).sum()), len(apart))
-            stars: float | None = float(apart.mean())
+            more = people - rated
+            changed = share(int((np.abs(more) >= 1).sum()), len(more))
+            stars: float | None = float(np.abs(more).mean())
+            whole = np.clip(np.rint(more), -MOST_APART, MOST_APART).astype(np.int64) + MOST_APART
+            apart = tuple(np.bincount(whole, minlength=2 * MOST_APART + 1).tolist())
         else:
             says = rated - JUDGE_MIDDLE if task == "thumbs" else rated
             both = (says != 0) & (people != 0)
             changed = share(int((np.sign(says) != np.sign(people))[both].sum()), int(both.sum()))
-            stars = None
-        yield JudgeAgreement(task, changed, stars, spearman(rated, people))
+            stars, apart = None, ()
+        yield JudgeAgreement(task, changed, stars, apart, spearman(rated, people))
 
 
 def _mean(task: str, counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

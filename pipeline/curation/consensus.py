@@ -216,6 +216,27 @@ class Standing:
     flagged: Flags
 
 
+@dataclass(frozen=True, slots=True)
+class TaskStanding:
+    """How the questions of a task stand, one row for each.
+
+    Attributes:
+        sample: Places in ``Judgements.samples``.
+        subjects: ``completion`` of thumbs, ``first`` and ``second`` of pairs: places in
+            ``Judgements.completions``.
+        answer: What settles it, as in ``Judgements.frame``; of an exam item the row of a judgement
+            that says what is right, below 0 if the item is no good.
+        settled: Where ``answer`` says something.
+        disputed: Whether there are enough votes, which differ, and it is not settled.
+    """
+
+    sample: Numbers
+    subjects: dict[str, Codes]
+    answer: Numbers
+    settled: Flags
+    disputed: Flags
+
+
 class Consensus:
     """What is settled, by sample.
 
@@ -298,6 +319,23 @@ class Consensus:
             if any(self._edited(place)):
                 judged[place] = good[place] = True
         return Standing(judged, good, bad, disputed, self._flags > 0)
+
+    def of_task(self, task: Literal["thumbs", "pairwise", "exam"]) -> TaskStanding:
+        """How the questions of a task stand, in the order of their ids."""
+        table = {"thumbs": self._thumbs, "pairwise": self._pairs, "exam": self._exam}[task]
+        per_sample = np.diff(table.starts)
+        return TaskStanding(
+            sample=np.repeat(np.arange(len(per_sample)), per_sample),
+            subjects=table.subjects,
+            answer=table.answer,
+            settled=table.answer != _UNSETTLED,
+            disputed=table.disputed,
+        )
+
+    @property
+    def mean_stars(self) -> Floats:
+        """The true mean of each completion that people gave stars."""
+        return self._stars.total / self._stars.count
 
     def _of(self, sample_id: str, place: int) -> SampleVerdict:
         thumbs, pairs, stars, exam = (

@@ -5,6 +5,7 @@ Each has a code and values besides its English words, for whoever says it in ano
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -32,8 +33,13 @@ _WHY: Final = {
     "all_equal": "everybody always gives the same answer, so that chance cannot be told apart",
     "too_few": "there are too few answers",
 }
+_DIGITS: Final = 6
+"""Of values; whoever shows fewer rounds once more, which shall not show."""
 _HASTY: Final = 0.1
 _STEADY: Final = 0.8
+
+
+Values = dict[str, float | int | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class Reading:
     """
 
     code: str
-    values: dict[str, float | int | str]
+    values: Values
     message: str
 
 
@@ -60,13 +66,13 @@ def of_agreement(task: str, figure: Figure) -> Reading:
             {"task": task},
             f"Agreement on {name} cannot be told: {_WHY[figure.why]}.",
         )
-    values: dict[str, float | int | str] = {"task": task, "alpha": round(figure.value, 3)}
+    values: Values = {"task": task, "alpha": round(figure.value, _DIGITS)}
     told = _decimal(figure.value)
     wide = True
     if figure.low is not None and figure.high is not None:
-        values |= {"low": round(figure.low, 3), "high": round(figure.high, 3)}
+        values |= {"low": round(figure.low, _DIGITS), "high": round(figure.high, _DIGITS)}
         told += f", between {_decimal(figure.low)} and {_decimal(figure.high)}"
-        wide = figure.high - figure.low > _WIDE and _grade(figure.low) != _grade(figure.high)
+        wide = _leaves_open(figure, lambda value: _grade(value)[0])
     code, said, so = _grade(figure.value)
     message = f"People agree {said} on {name} (alpha {told}): {so}."
     if wide:
@@ -89,18 +95,23 @@ def of_judge(task: str, changed: Figure) -> Reading | None:
     """Of people with a judge model on a task."""
     if changed.value is None:
         return None
-    trust = "its ratings can stand in where people have not looked"
-    code = "agrees"
-    if changed.value > 0.4:
-        code, trust = "differs", "its ratings say little about what people want"
-    elif changed.value > 0.2:
-        code, trust = "mixed", "its ratings help to choose what to look at, not to decide"
-    return Reading(
+    code, trust = _trust(changed.value)
+    return _of_cases(
         f"judge.{code}",
-        {"task": task, "changed": round(changed.value, 3), "count": changed.count},
+        {"task": task, **_values("changed", changed)},
         f"People say otherwise than the judge model in {_percent(changed)} of {changed.count:,} "
         f"{TASK_NAMES[task]}: {trust}.",
+        unsure=_leaves_open(changed, lambda value: _trust(value)[0]),
     )
+
+
+def _trust(changed: float) -> tuple[str, str]:
+    """Code, and what the ratings of a judge that is corrected so often are good for."""
+    if changed > 0.4:
+        return "differs", "its ratings say little about what people want"
+    if changed > 0.2:
+        return "mixed", "its ratings help to choose what to look at, not to decide"
+    return "agrees", "its ratings can stand in where people have not looked"
 
 
 def of_oneself(figure: Figure) -> Reading | None:
@@ -111,11 +122,12 @@ def of_oneself(figure: Figure) -> Reading | None:
     end = (
         "they know their mind." if steady else "some questions are hard to decide, or hurried over."
     )
-    return Reading(
+    return _of_cases(
         "same_again.steady" if steady else "same_again.unsteady",
-        {"share": round(figure.value, 3), "count": figure.count},
+        _values("share", figure),
         f"Asked again, people answer the same in {_percent(figure)} of {figure.count:,} cases: "
         f"{end}",
+        unsure=_leaves_open(figure, lambda value: value >= _STEADY),
     )
 
 
@@ -125,28 +137,38 @@ def of_controls(figure: Figure) -> Reading | None:
         return None
     good = figure.value >= _STEADY
     end = "they can be relied on." if good else "look at whose answers are wrong, and at why."
-    return Reading(
+    return _of_cases(
         "controls.good" if good else "controls.poor",
-        {"share": round(figure.value, 3), "count": figure.count},
+        _values("share", figure),
         f"Of {figure.count:,} questions whose answer is known, people are right in "
         f"{_percent(figure)}: {end}",
+        unsure=_leaves_open(figure, lambda value: value >= _STEADY),
     )
+
+
+def _of_cases(code: str, values: Values, message: str, *, unsure: bool) -> Reading:
+    if not unsure:
+        return Reading(code, values, message)
+    return Reading(f"{code}_unsure", values, f"{message} There are too few cases to be sure of it.")
+
+
+def _leaves_open(figure: Figure, grade: Callable[[float], object]) -> bool:
+    """Tell whether the interval is so wide that another sentence could hold as well."""
+    if figure.low is None or figure.high is None:
+        return True
+    return figure.high - figure.low > _WIDE and grade(figure.low) != grade(figure.high)
 
 
 def of_position(found: Position) -> Reading | None:
     """Of sides."""
     if found.left.value is None or found.by_chance is None:
         return None
-    values: dict[str, float | int | str] = {
-        "left": round(found.left.value, 3),
-        "count": found.left.count,
-        "by_chance": found.by_chance,
-    }
+    values = {**_values("left", found.left), "by_chance": found.by_chance}
     told = f"The left answer was chosen in {_percent(found.left)} of {found.left.count:,} pairs"
     if found.biased():
         side = "left" if found.left.value > 0.5 else "right"
         return Reading(
-            "position.biased",
+            f"position.{side}",
             values,
             f"{told}: people lean to the {side}. Sides are drawn anew for each person, so that "
             "more votes for a pair even it out.",
@@ -159,14 +181,12 @@ def of_length(found: Length) -> Reading | None:
     figure = found.longer
     if figure.value is None or found.by_chance is None:
         return None
-    values: dict[str, float | int | str] = {
-        "longer": round(figure.value, 3),
-        "count": figure.count,
-        "by_chance": found.by_chance,
-    }
+    values = {**_values("longer", figure), "by_chance": found.by_chance}
     told = f"The longer answer was chosen in {_percent(figure)} of {figure.count:,} pairs"
     if found.by_chance >= 0.01:
-        return Reading("length.even", values, f"{told}: length hardly matters.")
+        return Reading(
+            "length.even", values, f"{told}: no preference for a length that could be told."
+        )
     if figure.value > 0.5:
         return Reading(
             "length.longer",
@@ -180,17 +200,24 @@ def of_pace(found: Pace) -> Reading | None:
     """Of haste."""
     if found.seconds is None:
         return None
-    values: dict[str, float | int | str] = {"seconds": round(found.seconds, 1)}
+    values: Values = {"seconds": round(found.seconds, 1)}
     told = f"Half of the answers take {found.seconds:.1f} seconds or less"
     hasty = found.too_fast
     if hasty.value is None or hasty.value < _HASTY:
         return Reading("pace.calm", values, f"{told}.")
-    values["too_fast"] = round(hasty.value, 3)
+    values |= _values("too_fast", hasty)
     return Reading(
         "pace.hasty",
         values,
         f"{told}; {_percent(hasty)} are faster than the texts can be read.",
     )
+
+
+def _values(name: str, figure: Figure) -> Values:
+    """A share under ``name``, with its interval and what it was worked out from."""
+    numbers = {name: figure.value, "low": figure.low, "high": figure.high}
+    told = {key: round(number, _DIGITS) for key, number in numbers.items() if number is not None}
+    return {**told, "count": figure.count}
 
 
 def _decimal(value: float) -> str:
