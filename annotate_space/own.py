@@ -80,7 +80,6 @@ def _row(service: AnnotateService, person: Person, event: FeedbackEvent) -> dict
         "at": event.received_at,
         "spent": event.duration_ms or 0,
         "saved": bool(known and newest and service.saved(person, [newest])),
-        "verdict": event.verdict is True,
     }
 
 

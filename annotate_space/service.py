@@ -563,8 +563,8 @@ class AnnotateService:
                 self._own.add(f"{event.annotator}\n{event.event_id}")
             if not event.verdict:
                 self.recent.note(event)
-            if event.received_at >= self._opened_at:  # what was there before is read at once
-                self.lately.note(event)
+                if event.received_at >= self._opened_at:  # what was there before is read at once
+                    self.lately.note(event)
         if event.verdict:
             self.verdicts.record(event)
 

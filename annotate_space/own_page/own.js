@@ -14,7 +14,7 @@ let timer = null;
 let patience = LOOK_MS;
 
 async function ask(name, payload) {
-  const reply = await server[name]({ ...payload, who: identity }).catch(() => null);
+  const reply = await server[name]({ ...payload, who: identity, language: LANGUAGE }).catch(() => null);
   // Gradio gives nothing where there was no answer.
   if (!reply) throw Object.assign(new Error(say("away")), { kind: "away", ours: true });
   if (reply.error) throw Object.assign(new Error(reply.error), { kind: reply.kind, after: reply.retry_after });

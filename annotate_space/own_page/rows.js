@@ -35,8 +35,8 @@ function answerRow(row) {
   const said = make("strong", { textContent: row.gone ? say("taken_back") : describe(event, item) });
   const summary = make("summary", {},
     said, make("span", { className: "when", textContent: moment(row.at) }),
-    inLanguage(make("span", { className: "asked", textContent: asked })),
-    ...(written ? [inLanguage(make("span", { className: "wrote", textContent: written }))] : []),
+    inLanguage(make("span", { className: item?.instruction ? "asked below" : "asked", textContent: asked })),
+    ...(written ? [inLanguage(make("span", { className: "wrote below", textContent: written }))] : []),
     ...(event.comment ? [inLanguage(make("span", { className: "wrote", textContent: say("comment_said", { text: event.comment }) }))] : []),
     make("span", { className: "state", textContent: whereabouts(row) }));
   const fold = make("details", { className: row.gone ? "gone" : "" }, summary);
@@ -52,7 +52,6 @@ function unfolded(row) {
   const { item } = row;
   if (!item) return [make("p", { className: "hint", textContent: say("sample_gone_text") })];
   const shown = [...(item.instruction ? [labelled("question", prose(item.instruction))] : []), ...answersOf(row)];
-  if (row.verdict) return [...shown, make("p", { className: "hint", textContent: say("verdict_text") })];
   const acts = row.gone ? [button("put_back", "act", () => putBack(row))]
     : [button("change", "act strong", () => changeAnswer(row)), button("take_back", "act", () => takeBack(row))];
   return [...shown, make("div", { className: "line" }, ...acts)];

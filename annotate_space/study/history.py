@@ -28,6 +28,8 @@ _ID: Final = "-"
 def history(material: Material, payload: dict[str, Any]) -> dict[str, Any]:
     """A page of somebody's answers, newest first, with their counts and pace.
 
+    What they settled as a lead is none of these.
+
     Args:
         material: The project.
         payload: ``annotator``; ``newer``: events that the project may not hold yet, one for each
@@ -189,7 +191,8 @@ def _rows_of(judgements: Judgements, annotator: str) -> Numbers:
     names = judgements.frame["annotator"].cat.categories
     if annotator not in names:
         return np.zeros(0, dtype=np.int64)
-    return np.flatnonzero(judgements.codes("annotator") == names.get_loc(annotator))
+    own = judgements.codes("annotator") == names.get_loc(annotator)
+    return np.flatnonzero(own & ~judgements.column("verdict", np.bool_))
 
 
 def _event(judgements: Judgements, row: int) -> FeedbackEvent:
@@ -223,7 +226,6 @@ def _event(judgements: Judgements, row: int) -> FeedbackEvent:
         topic=value("topic", row),
         perspective=value("perspective", row),
         repeat=value("repeat", row) or None,
-        verdict=value("verdict", row) or None,
         received_at=timestamp(received),
         duration_ms=None if (duration := value("duration", row)) < 0 else duration,
     )

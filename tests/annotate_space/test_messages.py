@@ -17,7 +17,7 @@ SENTENCES = json.loads(FILE.read_text(encoding="utf-8"))
 ERRORS = {"AskName", "InvalidInput", "InvitationNeeded", "NotAllowed", "NotSignedIn", "Outdated"}
 READ_BY_ANNOTATORS = [
     *(ROOT / "annotate_space" / f"{name}.py" for name in (
-        "answers", "handlers", "limits", "people", "searching", "service", "study/index",
+        "answers", "handlers", "limits", "own", "people", "searching", "service", "study/index",
         "study/search", "tickets",
     )),
     ROOT / "pipeline/core/invitations.py",

@@ -13,6 +13,8 @@ import pytest
 
 from annotate_space import handlers, own
 from annotate_space.handlers import Caller, Opening
+from annotate_space.limits import RATES, TooFast
+from annotate_space.people import HubUser
 from annotate_space.study.history import LEAST_REPEATS, PAGE, history
 from annotate_space.study.material import Material
 from pipeline.core import invitations
@@ -129,6 +131,7 @@ def test_counts_pace_and_days(folder: Path) -> None:
             given(3, NOW - timedelta(days=1), status="flagged", reason="unsafe", duration_ms=1),
             given(4, NOW - timedelta(days=13), status="skipped"),
             given(5, NOW - timedelta(days=40)),
+            given(6, NOW, verdict=True),
             pair(SAMPLES[0], "left", received_at=timestamp(NOW)),
         ],
     )
@@ -279,4 +282,24 @@ def test_only_whoever_may_come_in_is_told_anything(folder: Path) -> None:
     assert own.history(opening, {**eva, **ALL}, NOBODY)["found"] == 1
     with pytest.raises(Exception, match="invitation"):
         own.history(opening, {**guest("Ana"), **ALL}, NOBODY)
+    opening.close()
+
+
+def test_whoever_signed_in_is_told_of_their_own_and_not_faster_than_others(folder: Path) -> None:
+    fill(FolderStore(folder), SAMPLES[:2])
+    opening = Opening(Settings(project=str(folder), on_space=True))
+    bob, eve = Caller(HubUser("bob")), Caller(HubUser("eve"))
+    asked = {"who": {}, "tab": "tab", "task": "thumbs", "count": 1, "holding": []}
+    (item,) = handlers.next_(opening, asked, bob)["items"]
+    event = {"event_id": "e", "ticket": item["ticket"], "label": True}
+    handlers.submit(opening, {"who": {}, "events": [event]}, bob)
+    ticket = {"who": {}, "ticket": item["ticket"]}
+    assert own.answer(opening, ticket, bob)["row"]["event"]["event_id"] == "e"
+    with pytest.raises(InvalidInput, match="does not belong"):
+        own.answer(opening, ticket, eve)
+    with pytest.raises(InvalidInput, match="did not say who"):
+        own.answer(opening, ticket, NOBODY)
+    with pytest.raises(TooFast):
+        for _ in range(RATES["calls"].burst + 20):
+            own.answer(opening, ticket, bob)
     opening.close()
