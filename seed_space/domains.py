@@ -39,6 +39,7 @@ from pipeline.deploy import (
 )
 from pipeline.web.visitor import Visitor
 from seed_space.session import open_for
+from seed_space.telling import told
 from seed_space.words import say
 
 CREATING: Final = ("contribute-repos", "manage-repos")
@@ -258,7 +259,7 @@ def _told(error: SeedbedError, who: Visitor) -> str:
         case NotAllowed() if error.next_step:
             return _words(who, "refused")
         case _:
-            return str(error).strip()
+            return told(who.language, error).text
 
 
 def _words(who: Visitor, key: str, **values: object) -> str:
