@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 from gradio.i18n import I18nData
 
-from pipeline.web.words import LANGUAGES
+from pipeline.web.words import LANGUAGES, typeset
 
 
 def translations() -> gr.I18n:
@@ -25,7 +25,9 @@ def translations() -> gr.I18n:
     return gr.I18n(
         **{
             language: {
-                key: json.dumps({name: said[language] for name, said in phrases.items()})
+                key: json.dumps(
+                    {name: typeset(language, said[language]) for name, said in phrases.items()}
+                )
                 for key, phrases in words.items()
             }
             for language in LANGUAGES

@@ -26,7 +26,7 @@ class Asked:
 
     Attributes:
         who: The visitor.
-        tab: Tells apart the pages that are open in browsers.
+        tab: Tells apart the pages that are open in browsers; empty for what ``serves``.
         detail: What a part's script sent along.
     """
 
@@ -87,7 +87,8 @@ def serves(settings: Settings, name: str, handler: Handler) -> Handler:
         profile: gr.OAuthProfile | None,
         token: gr.OAuthToken | None,
     ) -> Any:  # noqa: ANN401 - whatever the handler answers
-        return handler(_asked(settings, profile, token, request, detail))
+        # What Gradio hands over here is no gr.Request, whatever the annotation: it knows no tab.
+        return handler(Asked(visitor(settings, profile, token, request), detail=_read(detail)))
 
     call.__name__ = name  # Gradio finds it by that
     return call
@@ -100,8 +101,10 @@ def _asked(
     request: gr.Request,
     detail: object = None,
 ) -> Asked:
-    return Asked(
-        visitor(settings, profile, token, request),
-        request.session_hash or "",
-        detail if isinstance(detail, dict) else {},
-    )
+    who = visitor(settings, profile, token, request)
+    return Asked(who, request.session_hash or "", _read(detail))
+
+
+def _read(detail: object) -> dict[str, Any]:
+    """What a script sent; a browser may send anything."""
+    return detail if isinstance(detail, dict) else {}

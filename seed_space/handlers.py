@@ -369,7 +369,8 @@ def _mark(step: str, screen: Mapping[str, object], found: Sequence[Problem]) -> 
 def _publish_mark(session: Session, found: Sequence[Problem], changed: bool) -> str:
     if any(problem.level == Level.BLOCKS_SAVING for problem in found):
         return "warn"
-    return "open" if changed or session.saved.etag is ABSENT else "done"
+    unfinished = any(problem.level == Level.BLOCKS_GENERATING for problem in found)
+    return "open" if changed or unfinished or session.saved.etag is ABSENT else "done"
 
 
 def _rows(chosen: object) -> list[dict[str, str]]:

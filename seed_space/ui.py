@@ -12,7 +12,7 @@ from pipeline.core.errors import SeedbedError
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.web.serve import launch, settle
-from pipeline.web.visitor import sign_in_button
+from pipeline.web.signing import sign_in_button
 from seed_space import handlers, standing
 from seed_space.asking import Asked, asks, hears
 from seed_space.page import Page

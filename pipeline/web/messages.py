@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.core.errors import SeedbedError
+from pipeline.web.words import typeset
 
 _PLACE: Final = re.compile(r"\\\{(\d)\\\}")
 
@@ -44,7 +45,10 @@ class Messages:
         """Each sentence as a pattern whose groups are its places, in order."""
         known = json.loads(self._file.read_text(encoding="utf-8"))
         return [
-            (re.compile(_PLACE.sub("(.*)", re.escape(sentence)), re.DOTALL), said)
+            (
+                re.compile(_PLACE.sub("(.*)", re.escape(sentence)), re.DOTALL),
+                {language: typeset(language, text) for language, text in said.items()},
+            )
             for sentence, said in known.items()
         ]
 

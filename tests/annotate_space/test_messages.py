@@ -45,7 +45,7 @@ def test_an_error_is_told_in_the_readers_language() -> None:
         "Diese Einladung galt bis 2026-11-01 und ist abgelaufen. "
         "Bitten Sie den Absender um eine neue."
     )
-    assert told(TooFast(3), "fr").endswith("dans 3 s ; rien n’est perdu.")  # noqa: RUF001
+    assert told(TooFast(3), "fr").endswith("dans 3 s\u202f; rien n’est perdu.")  # noqa: RUF001
     for language in ("en", "xx", None, 3):
         assert told(expired, language) == str(expired)
 

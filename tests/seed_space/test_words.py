@@ -18,7 +18,7 @@ from pipeline.core.errors import RateLimited
 from pipeline.core.schema import Example, Quota, Seed
 from pipeline.core.settings import Settings
 from pipeline.web.visitor import Visitor
-from pipeline.web.words import LANGUAGES, language_of, number
+from pipeline.web.words import LANGUAGES, language_of, number, typeset
 from seed_space import pieces, setting_up
 from seed_space.changes import compare
 from seed_space.screen import FIELDS, STEP_OF, name_of, read, show, told
@@ -207,6 +207,18 @@ def test_numbers_are_written_as_usual_in_a_language(
     language: str, value: float, written: str
 ) -> None:
     assert number(language, value) == written
+
+
+def test_a_line_does_not_break_before_a_sign_that_follows_a_space_or_within_a_measure() -> None:
+    written = typeset("fr", "« Ainsi » ; pourquoi ? De {n} Mo : {a: 1}")
+    assert written == "«\u00a0Ainsi\u00a0»\u202f; pourquoi\u202f? De {n}\u00a0Mo\u00a0: {a: 1}"
+    assert typeset("de", "je bis 20 MB werden gelesen …") == (
+        "je bis 20\u00a0MB werden gelesen\u00a0…"
+    )
+    assert " :" not in say("fr", "changes.question", text="x")
+    assert (
+        typeset("en", "Why? At most {mb} MB; “no”: yes") == "Why? At most {mb}\u00a0MB; “no”: yes"
+    )
 
 
 def test_one_and_many_are_told_apart() -> None:
