@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from pipeline.core import layout
-from pipeline.core.errors import InvalidInput, NotSignedIn, SeedbedError
+from pipeline.core.errors import ModelUnavailable, SeedbedError
 from pipeline.core.schema import GenerationSettings
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
@@ -80,8 +80,9 @@ async def more(
         generation, access, documents = ready
         try:
             found = await suggest(kind, seed, generation, access, avoid=seen, documents=documents)
-        except (InvalidInput, NotSignedIn):
-            give_back(access, 1)  # nothing was called
+        except SeedbedError as error:
+            if not isinstance(error, ModelUnavailable):
+                give_back(access, 1)  # nothing was called
             raise
     except SeedbedError as error:
         return {"state": "error", **told(session.language, error).for_part()}
