@@ -26,7 +26,7 @@ from pipeline.core.errors import SeedbedError
 from pipeline.core.settings import Settings
 from pipeline.web.address import address_of
 from pipeline.web.serve import launch, settle
-from pipeline.web.visitor import sign_in_button
+from pipeline.web.signing import sign_in_button
 
 _log = logging.getLogger(__name__)
 

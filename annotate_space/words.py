@@ -14,7 +14,7 @@ from typing import Any, Final
 import gradio as gr
 from gradio.i18n import I18nData
 
-from pipeline.web.words import LANGUAGES
+from pipeline.web.words import LANGUAGES, typeset
 
 _HERE: Final = Path(__file__).parent
 _SHARED: Final = {_HERE / "own_page": _HERE / "deck" / "answers.json"}
@@ -30,7 +30,9 @@ def translations() -> gr.I18n:
     return gr.I18n(
         **{
             language: {
-                key: json.dumps({name: said[language] for name, said in phrases.items()})
+                key: json.dumps(
+                    {name: typeset(language, said[language]) for name, said in phrases.items()}
+                )
                 for key, phrases in words.items()
             }
             for language in LANGUAGES

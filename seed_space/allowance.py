@@ -15,10 +15,10 @@ from pipeline.core.errors import NotAllowed
 from pipeline.core.settings import Settings
 from pipeline.web.address import network_of
 from pipeline.web.visitor import Visitor
-from seed_space.words import say
+from seed_space.words import Spoken, say
 
 
-class AllowanceUsed(NotAllowed):
+class AllowanceUsed(Spoken, NotAllowed):
     """The owner pays for no more today, or not for as many as were asked for."""
 
 

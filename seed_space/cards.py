@@ -14,9 +14,9 @@ from pipeline.generation.grounding import Grounds
 from pipeline.generation.known import Origin
 from pipeline.generation.prompting import Messages, Prompts
 from pipeline.web.markup import to_html
-from pipeline.web.serve import error_note
 from seed_space import pieces
-from seed_space.words import WORDS, say
+from seed_space.telling import failure, notice
+from seed_space.words import WORDS, Spoken, say
 
 Card = dict[str, Any]
 """For ``parts/cards.js``: ``key, topic, perspective, question``, HTML in ``question_html``,
@@ -90,39 +90,36 @@ def failed(failures: Iterable[Failure], language: str) -> str:
     """What did not become a sample, why, and what to do; the same reason once."""
     told: dict[tuple[str, str], Failure] = {}
     where: dict[tuple[str, str], list[str]] = {}
-    for failure in failures:
-        key = failure.kind, failure.reason
-        told.setdefault(key, failure)
-        name = f"{failure.cell.topic} · {failure.cell.perspective}"
+    for one in failures:
+        key = one.kind, one.reason
+        told.setdefault(key, one)
+        name = f"{one.cell.topic} · {one.cell.perspective}"
         names = where.setdefault(key, [])
         if name not in names:
             names.append(name)
     return "".join(
-        _trouble(failure.kind, f"{failure.reason} {failure.next_step}", language, where[key])
-        for key, failure in told.items()
+        _trouble(one.kind, f"{one.reason} {one.next_step}", language, where[key])
+        for key, one in told.items()
     )
 
 
 def trouble(error: SeedbedError, language: str) -> str:
     """Why no more samples come, and what to do."""
+    if isinstance(error, Spoken):
+        return failure(language, error)
     if isinstance(error.__cause__, CallFailed):
         return _trouble(error.__cause__.kind, str(error), language)
     if isinstance(error, NotSignedIn):
         return _trouble("signed out", str(error), language)
     if isinstance(error, ModelUnavailable):
         return _trouble("", str(error), language)
-    return error_note(error)
+    return failure(language, error)
 
 
-def _trouble(kind: str, details: str, language: str, names: Sequence[str] = ()) -> str:
+def _trouble(kind: str, exactly: str, language: str, names: Sequence[str] = ()) -> str:
     key = f"samples.why.{kind.replace(' ', '_')}"
     text = say(language, key if key in WORDS.texts else "samples.why.other")
-    about = f'<p class="sb-quiet">{html.escape(", ".join(names))}</p>' if names else ""
-    return (
-        f'<div class="sb-note bad" role="alert"><p>{html.escape(text)}</p>{about}'
-        f"<details><summary>{html.escape(say(language, 'samples.details'))}</summary>"
-        f"<p>{html.escape(details.strip())}</p></details></div>"
-    )
+    return notice(language, text, exactly.strip(), about=", ".join(names))
 
 
 def _rating(completion: Completion, language: str) -> str:

@@ -33,6 +33,7 @@ from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.web.visitor import Visitor, writing_store
 from seed_space.session import open_for
+from seed_space.telling import told
 
 Reply = dict[str, Any]
 
@@ -51,7 +52,7 @@ def listed(settings: Settings, store: Store | None, who: Visitor) -> Reply:
         project = store or open_for(settings, who)
         return {"documents": _shown(load_documents(project)), **_rights(settings, who)}
 
-    return _told(read)
+    return _told(who, read)
 
 
 def add(settings: Settings, who: Visitor, files: object, folder: Path) -> Reply:
@@ -80,7 +81,7 @@ def add(settings: Settings, who: Visitor, files: object, folder: Path) -> Reply:
             "documents": _shown(load_documents(project)),
         }
 
-    return _told(write)
+    return _told(who, write)
 
 
 def opened(
@@ -102,7 +103,7 @@ def opened(
             "passages": [text[span.start : span.end] for span in spans[first : first + PAGE]],
         }
 
-    return _told(read)
+    return _told(who, read)
 
 
 def removed(settings: Settings, who: Visitor, name: object) -> Reply:
@@ -121,10 +122,10 @@ def _changed(settings: Settings, who: Visitor, change: Callable[[Store], Documen
         _require_rights(project)
         return {"documents": _shown(change(project))}
 
-    return _told(write)
+    return _told(who, write)
 
 
-def _told(act: Callable[[], Reply]) -> Reply:
+def _told(who: Visitor, act: Callable[[], Reply]) -> Reply:
     """What ``act`` replies, or why it could not."""
     try:
         return act()
@@ -137,7 +138,7 @@ def _told(act: Callable[[], Reply]) -> Reply:
     except StoreUnavailable:
         return {"error": "away"}
     except SeedbedError as error:
-        return {"error": "other", "text": str(error)}
+        return {"error": "other", "text": told(who.language, error).text}
 
 
 def _rights(settings: Settings, who: Visitor) -> Reply:

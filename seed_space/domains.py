@@ -22,11 +22,19 @@ from pipeline.core.errors import (
     SeedbedError,
     StoreUnavailable,
 )
-from pipeline.core.projects import is_folder, load_project, load_seed, make_project, require_project
+from pipeline.core.projects import (
+    is_folder,
+    load_project,
+    load_seed,
+    make_project,
+    open_store,
+    require_project,
+)
 from pipeline.core.schema import Project, Seed
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.core.store_folder import FolderStore
+from pipeline.curation.card import update_card
 from pipeline.deploy import (
     SPACES,
     Deployed,
@@ -39,6 +47,7 @@ from pipeline.deploy import (
 )
 from pipeline.web.visitor import Visitor
 from seed_space.session import open_for
+from seed_space.telling import told
 from seed_space.words import say
 
 CREATING: Final = ("contribute-repos", "manage-repos")
@@ -121,6 +130,7 @@ def make(settings: Settings, store: Store | None, who: Visitor, payload: object)
         if part == "dataset":
             # Before anything is made, all of it must be possible.
             done = make_dataset(wish.settings, seed, project, private=wish.private)
+            update_card(open_store(wish.settings))
         else:
             space = next(one for one in SPACES if one.suffix == part)
             done = deploy_space(space, wish.settings, private=wish.private)
@@ -146,6 +156,7 @@ def _make_folder(wish: Wish, seed: Seed, project: Project) -> Reply:
     _folder_there(wish, seed)
     folder = FolderStore(wish.settings.project)
     made = bool(make_project(folder, seed, project))
+    update_card(folder)
     return {
         "part": "dataset",
         "url": "",
@@ -258,7 +269,7 @@ def _told(error: SeedbedError, who: Visitor) -> str:
         case NotAllowed() if error.next_step:
             return _words(who, "refused")
         case _:
-            return str(error).strip()
+            return told(who.language, error).text
 
 
 def _words(who: Visitor, key: str, **values: object) -> str:

@@ -23,6 +23,7 @@ from seed_space.changes import Choice, choices, compare, merge
 from seed_space.paying import CANNOT_SAVE
 from seed_space.screen import FIELDS, STEP_OF, name_of, read, show
 from seed_space.session import Session, generation_settings, open_for, open_session
+from seed_space.telling import failure
 from seed_space.versions import source_of
 from seed_space.words import Told, say
 
@@ -240,9 +241,7 @@ def save(
             return _save_chosen(_Saver(settings, store, session, who), values, chosen)
         return _save_mine(_Saver(settings, store, session, who), values)
     except SeedbedError as error:
-        return Saving(
-            pieces.not_saved(session.language, error), _rows(chosen) if session.theirs else []
-        )
+        return Saving(failure(session.language, error), _rows(chosen) if session.theirs else [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,7 +369,8 @@ def _mark(step: str, screen: Mapping[str, object], found: Sequence[Problem]) -> 
 def _publish_mark(session: Session, found: Sequence[Problem], changed: bool) -> str:
     if any(problem.level == Level.BLOCKS_SAVING for problem in found):
         return "warn"
-    return "open" if changed or session.saved.etag is ABSENT else "done"
+    unfinished = any(problem.level == Level.BLOCKS_GENERATING for problem in found)
+    return "open" if changed or unfinished or session.saved.etag is ABSENT else "done"
 
 
 def _rows(chosen: object) -> list[dict[str, str]]:

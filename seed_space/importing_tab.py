@@ -9,32 +9,27 @@ import gradio as gr
 
 from pipeline.core.errors import InvalidInput, SeedbedError
 from pipeline.core.sheets import MOST_BYTES
-from pipeline.web.visitor import Visitor, visitor
+from pipeline.web.visitor import Visitor
 from seed_space import handlers, importing, versions
+from seed_space.asking import Asked, hears
 from seed_space.page import Page
 from seed_space.parts import part
 from seed_space.session import Session
 from seed_space.tabs import Wire
+from seed_space.telling import told
 
 
 def build(page: Page) -> Wire:
     """Lay out the fold; what is returned wires it, once all fields are there."""
     bring = part("bring", None, elem_id="bring", limit=MOST_BYTES)
 
-    def act(
-        session: Session,
-        request: gr.Request,
-        profile: gr.OAuthProfile | None,
-        token: gr.OAuthToken | None,
-        event: gr.EventData,
-        *values: object,
-    ) -> list[Any]:
-        who = visitor(page.settings, profile, token, request)
-        asked = event._data if isinstance(event._data, dict) else {}
+    def act(asked: Asked, session: Session, *values: object) -> list[Any]:
+        drawn: dict[str, Any]
         try:
-            drawn, new = _act(page, session, who, asked, values)
+            drawn, new = _act(page, session, asked.who, asked.detail, values)
         except SeedbedError as error:
-            drawn, new = {"error": str(error), "again": session.bringing is not None}, None
+            trouble = told(session.language, error)
+            drawn, new = {**trouble.for_part(), "again": session.bringing is not None}, None
         drawn["turn"] = uuid.uuid4().hex  # the same answer twice is drawn twice
         if new is None:
             return [drawn, *(gr.skip() for _ in (*page.screen, *page.view))]
@@ -42,7 +37,7 @@ def build(page: Page) -> Wire:
 
     def wire() -> None:
         bring.submit(
-            act,
+            hears(page.settings, act),
             inputs=[page.session, *page.screen],
             outputs=[bring, *page.screen, *page.view],
             show_progress="hidden",

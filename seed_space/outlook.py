@@ -55,20 +55,23 @@ def forecast(session: Session, values: Sequence[object]) -> str:
     """What growing the samples that are missing under the screen's words would take, as HTML."""
     language = session.language
     seed = read(values, session.saved.seed).seed
-    if seed is None or session.instructions is None:
+    if seed is None or session.instructions is None or not seed.cells():
         return ""
     generation = session.generation
     have = session.instructions.get(fingerprint(seed, generation, documents=session.documents), {})
     rows = sum(spread(seed, generation.rows, have))
+    wanted = wanted_rows(seed, generation.rows)
     if not rows:
-        return _paragraphs([say(language, "coverage.nothing")])
+        short = sum(have.get(key, 0) < share for key, share in wanted.items())
+        key = "coverage.full" if short else "coverage.nothing"
+        return _paragraphs([say(language, key, n=generation.rows, short=short)])
     lines = [say(language, "coverage.missing", n=rows)]
     models = generation.all_models()
     if all(choice.model in STAND_INS for choice in models):
         return _paragraphs([*lines, say(language, "coverage.stand_in")])
     if not session.usage:
         return _paragraphs([*lines, say(language, "coverage.no_preview")])
-    largest = max(wanted_rows(seed, generation.rows).values())
+    largest = max(wanted.values())
     tried = [taken(stages, generation, largest) for stages in session.usage]
     expected = expect(tried, generation, rows)
     return _paragraphs(

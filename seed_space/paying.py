@@ -18,7 +18,7 @@ from pipeline.core.store_hub import HubStore
 from pipeline.generation.access import ModelAccess
 from pipeline.web.visitor import Visitor, writing_store
 from seed_space.allowance import Left, Receipt, allowance_of
-from seed_space.words import say
+from seed_space.words import Spoken, say
 
 INFERENCE: Final = "inference-api"
 _WRITING: Final = ("write-repos", "manage-repos")
@@ -30,6 +30,14 @@ CANNOT_SAVE: Final = frozenset({"barred", "anonymous", "reader", "unscoped"})
 Paying = Literal[
     "machine", "nobody", "own", "server", "lent", "used", "anonymous", "unscoped", "writers"
 ]
+
+
+class SignInToPay(Spoken, NotSignedIn):
+    """Samples are made on the account of whoever asks, and nobody is signed in."""
+
+
+class MayNotPay(Spoken, NotAllowed):
+    """Neither the visitor nor the owner can have samples made for this visitor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +183,10 @@ def _saving(settings: Settings, who: Visitor) -> Saving:
 
 def _cannot_pay(settings: Settings, who: Visitor) -> SeedbedError:
     if who.token is None:
-        kind: type[SeedbedError] = NotSignedIn
+        kind: type[SeedbedError] = SignInToPay
         why = "anonymous"
     else:
-        kind = NotAllowed
+        kind = MayNotPay
         why = "writers" if who.may(INFERENCE) else "unscoped"
     told = say(who.language, f"who.pay_{why}", project=settings.project)
     return kind(told, say(who.language, f"who.pay_{why}_next"))

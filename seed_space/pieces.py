@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from pipeline.core.checks import Level, Problem
-from pipeline.core.errors import SeedbedError
 from pipeline.core.schema import (
     STAND_INS,
     GenerationSettings,
@@ -19,15 +18,7 @@ from pipeline.generation.grounding import Passage
 from seed_space.changes import Change
 from seed_space.screen import STEP_OF, told
 from seed_space.tabs import NAME_OF
-from seed_space.words import WORDS, Told, say
-
-
-def failure(language: str, error: SeedbedError) -> str:
-    """What went wrong: in the reader's language what it is about, and the error's own words."""
-    return (
-        f'<div class="sb-note bad" role="alert">{_headline(language, error)}'
-        f"<span{_english(language, error)}>{html.escape(str(error))}</span></div>"
-    )
+from seed_space.words import say
 
 
 def problems(language: str, found: Sequence[Problem]) -> str:
@@ -85,11 +76,6 @@ def nothing_to_save(language: str) -> str:
     """That the saved version is what is on the screen."""
     text = _say(language, "pieces.already_saved")
     return f'<div class="sb-note" role="status">{text}</div>'
-
-
-def not_saved(language: str, error: SeedbedError) -> str:
-    """Why nothing was written."""
-    return failure(language, error)
 
 
 def conflict(language: str, *, choose: Sequence[str] = ()) -> str:
@@ -209,20 +195,6 @@ def _change(language: str, change: Change) -> str:
             f"<p>{html.escape(change.after) or empty}</p></div></div></details>"
         )
     return f"<li><strong>{html.escape(change.label)}.</strong> {words}{both}</li>"
-
-
-def _headline(language: str, error: SeedbedError) -> str:
-    """What an error is about, for readers who do not read its English words."""
-    if language == "en" or isinstance(error, Told):
-        return ""
-    kinds = (f"errors.{kind.__name__}" for kind in type(error).__mro__)
-    text = _say(language, next(key for key in kinds if key in WORDS.texts))
-    return f"<p><strong>{text}</strong></p>"
-
-
-def _english(language: str, error: SeedbedError) -> str:
-    """Marks an error's own words, so that they are read aloud as what they are."""
-    return "" if language == "en" or isinstance(error, Told) else ' lang="en" class="sb-quiet"'
 
 
 def _say(language: str, key: str) -> str:

@@ -9,7 +9,7 @@ from pipeline.core.errors import SeedbedError, StoreUnavailable
 from pipeline.core.settings import Settings
 from pipeline.web.lacking import Lack, lack_of
 from pipeline.web.visitor import Visitor
-from seed_space.pieces import failure
+from seed_space.telling import failure
 from seed_space.words import say
 
 Words = Callable[[str], str]

@@ -9,7 +9,8 @@ import gradio as gr
 
 from pipeline.core.schema import GenerationSettings
 from pipeline.core.settings import Settings
-from pipeline.web.visitor import Visitor, visitor
+from pipeline.web.visitor import Visitor
+from seed_space.asking import Asked, asks
 from seed_space.page import Page
 from seed_space.paying import CANNOT_SAVE, Standing, standing
 from seed_space.session import Session
@@ -19,19 +20,11 @@ from seed_space.words import say
 def follow(page: Page, event: gr.events.Dependency) -> None:
     """Bring the line up to date after ``event``: what was opened, saved or made."""
 
-    def tell(
-        session: Session,
-        request: gr.Request,
-        profile: gr.OAuthProfile | None,
-        token: gr.OAuthToken | None,
-    ) -> str:
-        if not session.opened:
-            return ""
-        who = visitor(page.settings, profile, token, request)
-        return line(page.settings, who, session.generation)
+    def tell(asked: Asked, session: Session) -> str:
+        return line(page.settings, asked.who, session.generation) if session.opened else ""
 
     event.then(
-        tell,
+        asks(page.settings, tell),
         inputs=[page.session],
         outputs=[page.standing],
         show_progress="hidden",

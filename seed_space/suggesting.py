@@ -8,22 +8,22 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-import gradio as gr
-
 from pipeline.core import layout
-from pipeline.core.errors import SeedbedError
+from pipeline.core.errors import ModelUnavailable, SeedbedError
 from pipeline.core.schema import GenerationSettings
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.generation.access import ModelAccess
 from pipeline.generation.suggest import Kind, needs_model, suggest
-from pipeline.web.visitor import Visitor, visitor
+from pipeline.web.visitor import Visitor
+from seed_space.asking import Asked, asks
 from seed_space.page import Page
 from seed_space.parts import part
-from seed_space.paying import access_for
+from seed_space.paying import access_for, give_back
 from seed_space.screen import read
 from seed_space.session import Session, generation_settings, open_for
 from seed_space.tabs import Wire
+from seed_space.telling import told
 
 _REMEMBERED: Final = 200
 """Suggestions of one list that are not made again."""
@@ -33,22 +33,15 @@ def build(page: Page, kind: Kind) -> Wire:
     """Lay out the suggestions for one list; what is returned wires them."""
     chips = part("suggest", None, elem_id=f"suggest-{kind}", kind=kind)
 
-    async def ask(
-        session: Session,
-        request: gr.Request,
-        profile: gr.OAuthProfile | None,
-        token: gr.OAuthToken | None,
-        *values: object,
-    ) -> AsyncIterator[dict[str, Any]]:
+    async def ask(asked: Asked, session: Session, *values: object) -> AsyncIterator[dict[str, Any]]:
         # Only what has begun to tell something can be stopped.
         yield {"state": "asking", "turn": uuid.uuid4().hex}
-        who = visitor(page.settings, profile, token, request)
-        answer = await more(page.settings, page.store, session, who, kind, values)
+        answer = await more(page.settings, page.store, session, asked.who, kind, values)
         yield {**answer, "turn": uuid.uuid4().hex}
 
     def wire() -> None:
         asking = chips.submit(
-            ask,
+            asks(page.settings, ask),
             inputs=[page.session, *page.screen],
             outputs=[chips],
             concurrency_limit=20,
@@ -85,9 +78,14 @@ async def more(
         if ready is None:
             return {"state": "no_model"}
         generation, access, documents = ready
-        found = await suggest(kind, seed, generation, access, avoid=seen, documents=documents)
+        try:
+            found = await suggest(kind, seed, generation, access, avoid=seen, documents=documents)
+        except SeedbedError as error:
+            if not isinstance(error, ModelUnavailable):
+                give_back(access, 1)  # nothing was called
+            raise
     except SeedbedError as error:
-        return {"state": "error", "error": str(error)}
+        return {"state": "error", **told(session.language, error).for_part()}
     seen += found
     del seen[:-_REMEMBERED]
     return {"state": "shown" if found else "no_more", "items": found}
@@ -101,6 +99,5 @@ def _prepare(
     generation = generation_settings(project)
     if needs_model(generation):
         return None
-    access = access_for(settings, who, generation, samples=1)
     names = [PurePosixPath(path).name for path in project.paths(layout.DOCUMENTS)]
-    return generation, access, names
+    return generation, access_for(settings, who, generation, samples=1), names

@@ -12,9 +12,9 @@ from pipeline.core.errors import SeedbedError
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
 from pipeline.web.serve import launch, settle
-from pipeline.web.visitor import sign_in_button, visitor
-from pipeline.web.words import language_of
-from seed_space import handlers, pieces, standing
+from pipeline.web.signing import sign_in_button
+from seed_space import handlers, standing
+from seed_space.asking import Asked, asks, hears
 from seed_space.page import Page
 from seed_space.parts import part, text
 from seed_space.screen import FIELDS, warm_up
@@ -32,6 +32,7 @@ from seed_space.tabs import (
     preview,
     publish,
 )
+from seed_space.telling import failure
 from seed_space.words import WORDS
 
 STYLE: Final = Path(__file__).with_name("style.css")
@@ -111,20 +112,14 @@ def _lay_out(settings: Settings, store: Store | None) -> tuple[Page, list[Wire]]
 
 
 def _wire_opening(blocks: gr.Blocks, page: Page) -> None:
-    def open_page(
-        session: Session,
-        request: gr.Request,
-        profile: gr.OAuthProfile | None,
-        token: gr.OAuthToken | None,
-    ) -> list[Any]:
-        session.language = language_of(request)
-        who = visitor(page.settings, profile, token, request)
-        opened = handlers.open_page(page.settings, page.store, session, who)
+    def open_page(asked: Asked, session: Session) -> list[Any]:
+        session.language = asked.who.language
+        opened = handlers.open_page(page.settings, page.store, session, asked.who)
         view = page.view_values(opened.view)
         return [opened.keeper, opened.setup, *opened.values, *view]
 
     opening = blocks.load(
-        open_page,
+        asks(page.settings, open_page),
         inputs=[page.session],
         outputs=[page.keeper, page.setup, *page.screen, *page.view],
         show_progress="hidden",
@@ -137,23 +132,18 @@ def _wire_editing(page: Page) -> None:
     def look_over(session: Session, *values: object) -> list[Any]:
         return page.view_values(handlers.look_over(session, values))
 
-    def restore(session: Session, event: gr.EventData) -> list[Any]:
+    def restore(asked: Asked, session: Session) -> list[Any]:
+        draft, base = asked.detail.get("draft"), asked.detail.get("base")
         try:
-            values = handlers.restore(session, event._data.get("draft"), event._data.get("base"))
+            values = handlers.restore(session, draft, base)
         except SeedbedError as error:
-            return [*(gr.skip() for _ in page.fields), pieces.failure(session.language, error)]
+            return [*(gr.skip() for _ in page.fields), failure(session.language, error)]
         return [*values, ""]
 
-    def reopen(
-        session: Session,
-        request: gr.Request,
-        profile: gr.OAuthProfile | None,
-        token: gr.OAuthToken | None,
-        event: gr.EventData,
-    ) -> None:
-        session.language = language_of(request)
-        who = visitor(page.settings, profile, token, request)
-        handlers.reopen(page.settings, page.store, session, who, event._data.get("base"))
+    def reopen(asked: Asked, session: Session) -> None:
+        session.language = asked.who.language
+        base = asked.detail.get("base")
+        handlers.reopen(page.settings, page.store, session, asked.who, base)
 
     def set_language(event: gr.EventData) -> str:
         return str(event._data.get("language"))
@@ -174,7 +164,10 @@ def _wire_editing(page: Page) -> None:
         api_visibility="private",
     )
     page.keeper.select(
-        reopen, inputs=[page.session], show_progress="hidden", api_visibility="private"
+        hears(page.settings, reopen),
+        inputs=[page.session],
+        show_progress="hidden",
+        api_visibility="private",
     )
     # Gradio's drop-down cannot be set by a script of ours.
     page.undo.submit(
@@ -184,7 +177,7 @@ def _wire_editing(page: Page) -> None:
         api_visibility="private",
     )
     page.keeper.submit(
-        restore,
+        hears(page.settings, restore),
         inputs=[page.session],
         outputs=[*page.screen, page.setup],
         show_progress="hidden",

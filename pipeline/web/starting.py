@@ -44,9 +44,9 @@ def _explanation(error: InvalidInput, settings: Settings) -> gr.Blocks:
         link = html.escape(settings.space_settings or "", quote=True)
         way = f'<p><a href="{link}">{words("open")}</a></p>' if link else ""
         return (
-            f"<h1>{words('title')}</h1><p>{words('wrong')}</p>"
-            f'<p class="sb-note warn">{html.escape(str(error))}</p>{way}'
-            f"<p>{words('restart')}</p>"
+            f'<section class="sb-alone"><h1>{words("title")}</h1><p>{words("wrong")}</p>'
+            f'<p class="sb-note warn" lang="en">{html.escape(str(error))}</p>{way}'
+            f"<p>{words('restart')}</p></section>"
         )
 
     page = gr.Blocks(title="Seedbed", analytics_enabled=False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import gradio as gr
-from gradio import oauth
 
 from pipeline.core.errors import NotSignedIn
 from pipeline.core.projects import open_store
@@ -40,15 +39,6 @@ class Visitor:
     def may(self, scope: str) -> bool:
         """Tell whether their token was granted ``scope``, as far as that is told."""
         return self.token is not None and (self.scopes is None or scope in self.scopes)
-
-
-def sign_in_button(settings: Settings) -> None:
-    """Lay out the button to sign in, on a Space that has OAuth switched on (``hf_oauth: true``).
-
-    Elsewhere Gradio's button stands for the account of the machine, and raises where there is none.
-    """
-    if settings.on_space and oauth.OAUTH_CLIENT_ID:
-        gr.LoginButton(logout_value="Sign out ({})", size="sm", elem_id="sign-in")
 
 
 def visitor(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
@@ -23,6 +24,9 @@ _THOUSANDS: Final = {"en": ",", "es": ".", "pt": ".", "fr": "\u202f", "de": "."}
 _DECIMAL: Final = {"en": ".", "es": ",", "pt": ",", "fr": ",", "de": ","}
 _NOUGHT_IS_ONE: Final = frozenset({"fr", "pt"})
 """Languages that say "0 topic" rather than "0 topics"."""
+
+_BEFORE_UNIT: Final = re.compile(r"(?<=[\d}]) (?=(?:MB|Mo|%)(?!\w))")
+_BEFORE_SIGN: Final = re.compile(r" (?=[;!?])")
 
 Say = Callable[..., str]
 """``say(key, **values)`` in one language."""
@@ -50,7 +54,7 @@ class Words:
             for key, said in json.loads(file.read_text(encoding="utf-8")).items():
                 if key in found:
                     raise ValueError(f"{file.name} repeats the words of {key}")
-                found[key] = said
+                found[key] = {language: typeset(language, text) for language, text in said.items()}
         return found
 
     def say(self, language: str, key: str, /, **values: object) -> str:
@@ -97,6 +101,15 @@ class Words:
                 for language in LANGUAGES
             }
         )
+
+
+def typeset(language: str, text: str) -> str:
+    """A text with spaces that do not break where a line must not: 20 MB, « ainsi » ; pourquoi ?"""
+    text = _BEFORE_UNIT.sub("\u00a0", text).replace(" …", "\u00a0…")
+    if language != "fr":
+        return text
+    text = _BEFORE_SIGN.sub("\u202f", text).replace(" :", "\u00a0:")
+    return text.replace("« ", "«\u00a0").replace(" »", "\u00a0»")
 
 
 def number(language: str, value: float) -> str:

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import gradio as gr
 
+from pipeline.web.words import typeset
+
 _HERE: Final = Path(__file__).parent
 
 
@@ -35,7 +37,11 @@ def _words(name: str) -> str:
     said = json.loads(text("shared.json"))
     if (_HERE / f"{name}.json").is_file():
         said |= json.loads(text(f"{name}.json"))
-    return json.dumps(said, ensure_ascii=False)
+    spoken = {
+        key: {language: typeset(language, words) for language, words in texts.items()}
+        for key, texts in said.items()
+    }
+    return json.dumps(spoken, ensure_ascii=False)
 
 
 def text(name: str) -> str:

@@ -1,6 +1,6 @@
 // Brings in what a person has already. props.value is nothing, or what the server found: { name,
 // tables: [{ name, headed, rows, columns: [{ name, role, samples }] }], fields: [{ field, kind, new,
-// known, count, now, over, samples, mode }], left_out }, or { error }, or { done: { kind, name } }.
+// known, count, now, over, samples, mode }], left_out }, or { error, exactly }, or { done: { kind, name } }.
 // Nothing here is written anywhere; putting it onto the page is a change like any other.
 
 const ROLES = ["topic", "perspective", "question", "answer", "rule", "domain", "description", "expert", "language"];
@@ -49,7 +49,7 @@ piece("form").addEventListener("submit", (event) => {
 function draw() {
   const value = plain(props.value);
   if (!value) return;
-  if (value.error) { say(value.error, true); if (!value.again) preview.replaceChildren(); return; }
+  if (value.error) { const [text, ...more] = explained(value); say(text, true, ...more); if (!value.again) preview.replaceChildren(); return; }
   if (!value.fields) {
     preview.replaceChildren();
     const { kind, name } = value.done ?? {};

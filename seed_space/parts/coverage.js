@@ -5,7 +5,7 @@
 // There may be 500 x 200 cells, so only those in sight are in the page. trigger("select") asks for the
 // counts, trigger("submit") for what the missing samples would take.
 
-const NARROWEST = 128, HIGH = 76, NAME = 200, HEAD = 64, AROUND = 2;
+const NARROWEST = 128, HIGH = 76, NAME = 168, HEAD = 64, AROUND = 2;
 let WIDE = NARROWEST; // of a column; few columns share the room there is
 const MOST = 1000000;
 const grid = piece("grid"), stack = piece("stack");
@@ -27,6 +27,7 @@ const placed = (topic, view) => {
   const row = topicAt.get(sameKey(topic)), column = viewAt.get(sameKey(view));
   return row === undefined || column === undefined ? -1 : at(row, column);
 };
+const isEmpty = () => !topics.length || !views.length;
 const isOpen = () => document.body.dataset.step === "coverage";
 const nameOf = (row, column) => topics[row] + " · " + views[column];
 
@@ -149,7 +150,8 @@ let space = null, heads = null;
 
 function rebuild() {
   stale = false;
-  const empty = !topics.length || !views.length;
+  const empty = isEmpty();
+  element.querySelector(".coverage").classList.toggle("empty", empty);
   say(empty ? word("nothing") : figures ? "" : word("reading"));
   grid.hidden = empty || narrow.matches;
   stack.hidden = empty || !narrow.matches;
@@ -340,7 +342,7 @@ function expectSoon() {
 function opened() {
   if (!isOpen()) return;
   if (stale) lists(); else expectSoon();
-  if (!asked && document.body.dataset.seedbed === "ready") { asked = true; say(word("reading")); trigger("select"); }
+  if (!asked && document.body.dataset.seedbed === "ready") { asked = true; if (!isEmpty()) say(word("reading")); trigger("select"); }
 }
 
 undoable("quotas", put, say);
@@ -363,7 +365,7 @@ narrow.addEventListener("change", () => { if (isOpen()) rebuild(); else stale = 
 new MutationObserver(opened).observe(document.body, { attributes: true, attributeFilter: ["data-step", "data-seedbed"] });
 document.addEventListener("seedbed:lists", lists);
 document.addEventListener("seedbed:figures", ({ detail }) => {
-  say("");
+  say(isEmpty() ? word("nothing") : "");
   if (detail.failed) return;
   figures = detail;
   compute();

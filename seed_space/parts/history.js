@@ -1,5 +1,5 @@
 // Who saved what when. props.value is { entries: [{ name, at, by, fields, restored, restored_at,
-// outside, readable }], more, outside, error, note, comparison: { name, other, html } }, with `html`
+// outside, readable }], more, outside, error, exactly, note, comparison: { name, other, html } }, with `html`
 // made safe by the server. It asks for the newest lines whenever its step is opened.
 
 const list = piece("list");
@@ -14,8 +14,8 @@ const when = (at) => {
 };
 const fieldNames = (fields) => fields.map((field) => (WORDS["field_" + field] ? word("field_" + field) : field)).join(", ");
 const act = (what) => { say(""); trigger("submit", what); };
-const say = (text, bad) => {
-  piece("said").replaceChildren(text);
+const say = (text, bad, ...more) => {
+  piece("said").replaceChildren(text, ...more);
   piece("said").classList.toggle("bad", Boolean(bad));
 };
 
@@ -32,7 +32,7 @@ function draw() {
   const newest = entries[0];
   piece("last").textContent = outside.length || newest?.outside ? word("lastOutside")
     : newest ? word("last", { who: newest.by || word("owner"), when: when(newest.at) }) : "";
-  if (error) { say(error, true); piece("fold").open = true; }
+  if (error) { const [text, ...fold] = explained(value); say(text, true, ...fold); piece("fold").open = true; }
   if (note) drawNote(note);
   if (focusOn) { (list.querySelector('[data-focus="' + focusOn + '"]') ?? piece("fold").querySelector("summary")).focus(); focusOn = null; }
 }

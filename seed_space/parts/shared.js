@@ -50,6 +50,12 @@ const counted = (key, n) => word(key + (n === 1 || (n === 0 && /fr|pt/.test(LANG
 element.querySelectorAll("[data-say]").forEach((node) => { node.textContent = word(node.dataset.say); });
 element.querySelectorAll("[data-name]").forEach((node) => { node.setAttribute("aria-label", word(node.dataset.name)); });
 
+// What the server says of a failure, { error, exactly }: in the reader's language, and the exact words in
+// English, if there are such, behind a fold.
+const explained = ({ error, exactly }) => (exactly
+  ? [error, make("details", {}, make("summary", { textContent: word("exactly") }), make("p", { lang: "en", textContent: exactly }))]
+  : [error]);
+
 const quoted = (text) => word("quoted", { text: text.length > 60 ? text.slice(0, 59) + "…" : text });
 const sameKey = (text) => text.toLowerCase().split(/\s+/).filter(Boolean).join(" ");
 

@@ -1,4 +1,4 @@
-// Suggestions for one list. props.kind names it; props.value is { state, items, error, turn } of the
+// Suggestions for one list. props.kind names it; props.value is { state, items, error, exactly, turn } of the
 // last answer, `turn` another each time. Nothing gets into the list unless a person adds it.
 
 const chips = piece("chips");
@@ -70,7 +70,7 @@ function fromServer() {
   const there = new Set([...list(), ...items].map(sameKey));
   items = [...items, ...(value.items ?? []).filter((text) => !there.has(sameKey(text)))];
   piece("error").hidden = value.state !== "error";
-  piece("error").textContent = value.error ?? "";
+  piece("error").replaceChildren(...explained({ error: value.error ?? "", exactly: value.exactly }));
   piece("how").hidden = value.state !== "no_model";
   say(value.state === "shown" ? word("came", { n: value.items.length }) : value.state === "no_more" ? word("noMore") : "");
   draw(held && value.state === "shown" ? items.length - value.items.length : undefined);

@@ -7,14 +7,14 @@ from typing import Any, Final
 import gradio as gr
 
 from pipeline.core.errors import SeedbedError
-from pipeline.web.serve import error_note
-from pipeline.web.visitor import visitor
 from seed_space import outlook
+from seed_space.asking import Asked, asks
 from seed_space.page import Page
 from seed_space.parts import part
 from seed_space.screen import at_most
 from seed_space.session import Session
 from seed_space.tabs import Wire, notes, panel
+from seed_space.telling import failure
 
 AT_ONCE: Final = 2
 """Projects that are counted at once; counting keeps a core busy."""
@@ -31,18 +31,11 @@ def build(page: Page) -> Wire:
         expected = gr.HTML("", elem_id="coverage-forecast")
         page.notes["coverage"] = notes("coverage")
 
-    def count(
-        session: Session,
-        request: gr.Request,
-        profile: gr.OAuthProfile | None,
-        token: gr.OAuthToken | None,
-        *values: object,
-    ) -> list[Any]:
-        who = visitor(page.settings, profile, token, request)
+    def count(asked: Asked, session: Session, *values: object) -> list[Any]:
         try:
-            found = outlook.count(page.settings, page.store, session, who)
+            found = outlook.count(page.settings, page.store, session, asked.who)
         except SeedbedError as error:
-            return [{"failed": True}, error_note(error), ""]
+            return [{"failed": True}, failure(asked.who.language, error), ""]
         return [found, "", outlook.forecast(session, values)]
 
     def forecast(session: Session, *values: object) -> str:
@@ -51,7 +44,7 @@ def build(page: Page) -> Wire:
     def wire() -> None:
         grid: Any = page.fields["quotas"]
         grid.select(
-            count,
+            asks(page.settings, count),
             inputs=[page.session, *page.screen],
             outputs=[figures, trouble, expected],
             concurrency_limit=AT_ONCE,

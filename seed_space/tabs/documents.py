@@ -6,18 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 from gradio.utils import get_upload_folder
 
-from pipeline.web.visitor import Visitor, visitor
 from seed_space import documents, handlers
+from seed_space.asking import Asked, Handler, asks, serves
 from seed_space.documents import LIMITS, Reply
 from seed_space.page import Page
 from seed_space.parts import part
 from seed_space.session import Session
 from seed_space.tabs import Wire, example, panel
-
-Act = Callable[[Visitor, dict[str, Any]], Reply]
 
 
 def build(page: Page) -> Wire:
@@ -32,20 +29,13 @@ def build(page: Page) -> Wire:
         )
         example("documents.example")
 
-    def look_over(
-        session: Session,
-        request: gr.Request,
-        profile: gr.OAuthProfile | None,
-        token: gr.OAuthToken | None,
-        *values: object,
-    ) -> list[Any]:
-        who = visitor(page.settings, profile, token, request)
-        handlers.read_documents(page.settings, page.store, session, who)
+    def look_over(asked: Asked, session: Session, *values: object) -> list[Any]:
+        handlers.read_documents(page.settings, page.store, session, asked.who)
         return page.view_values(handlers.look_over(session, values))
 
     def wire() -> None:
         shelf.input(
-            look_over,
+            asks(page.settings, look_over),
             inputs=[page.session, *page.screen],
             outputs=page.view,
             trigger_mode="always_last",
@@ -56,35 +46,22 @@ def build(page: Page) -> Wire:
     return wire
 
 
-def _server_functions(page: Page) -> list[Callable[..., Any]]:
+def _server_functions(page: Page) -> list[Handler]:
     settings, store = page.settings, page.store
-    acts: dict[str, Act] = {
-        "listed": lambda who, _: documents.listed(settings, store, who),
-        "add": lambda who, asked: documents.add(
-            settings, who, asked.get("files"), Path(get_upload_folder())
-        ),
-        "opened": lambda who, asked: documents.opened(
-            settings, store, who, asked.get("name"), asked.get("at")
-        ),
-        "removed": lambda who, asked: documents.removed(settings, who, asked.get("name")),
-        "restored": lambda who, asked: documents.restored(settings, who, asked.get("name")),
+
+    def add(asked: Asked) -> Reply:
+        uploads = Path(get_upload_folder())
+        return documents.add(settings, asked.who, asked.detail.get("files"), uploads)
+
+    def opened(asked: Asked) -> Reply:
+        name, at = asked.detail.get("name"), asked.detail.get("at")
+        return documents.opened(settings, store, asked.who, name, at)
+
+    acts: dict[str, Callable[[Asked], Reply]] = {
+        "listed": lambda asked: documents.listed(settings, store, asked.who),
+        "add": add,
+        "opened": opened,
+        "removed": lambda asked: documents.removed(settings, asked.who, asked.detail.get("name")),
+        "restored": lambda asked: documents.restored(settings, asked.who, asked.detail.get("name")),
     }
-    return [_server_function(page, name, act) for name, act in acts.items()]
-
-
-def _server_function(page: Page, name: str, act: Act) -> Callable[..., Any]:
-    """Make something callable from the part: Gradio finds it by name, and adds the sign-in."""
-
-    def call(
-        asked: dict[str, Any],
-        request: gr.Request,
-        profile: gr.OAuthProfile | None,
-        token: gr.OAuthToken | None,
-    ) -> Reply:
-        return act(
-            visitor(page.settings, profile, token, request),
-            asked if isinstance(asked, dict) else {},
-        )
-
-    call.__name__ = name
-    return call
+    return [serves(settings, name, act) for name, act in acts.items()]

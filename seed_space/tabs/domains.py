@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import gradio as gr
 
 from pipeline.core.settings import Settings
 from pipeline.core.store import Store
-from pipeline.web.visitor import Visitor, visitor
 from seed_space import domains
+from seed_space.asking import Asked, serves
 from seed_space.parts import part
 from seed_space.words import label
 
@@ -25,28 +24,14 @@ def button() -> None:
 
 def build(settings: Settings, store: Store | None) -> None:
     """Lay out the page; nothing is asked for until somebody opens it."""
-
-    def answer(
-        handler: Callable[[Visitor, object], dict[str, Any]], name: str
-    ) -> Callable[..., Any]:
-        def call(
-            payload: dict[str, Any],
-            request: gr.Request,
-            profile: gr.OAuthProfile | None,
-            token: gr.OAuthToken | None,
-        ) -> dict[str, Any]:
-            return handler(visitor(settings, profile, token, request), payload)
-
-        call.__name__ = name
-        return call
-
+    acts: dict[str, Callable[[Asked], domains.Reply]] = {
+        "domain_options": lambda asked: domains.options(settings, store, asked.who),
+        "domain_check": lambda asked: domains.check(settings, store, asked.who, asked.detail),
+        "domain_make": lambda asked: domains.make(settings, store, asked.who, asked.detail),
+    }
     part(
         "domains",
         None,
         elem_id="domains",
-        server_functions=[
-            answer(lambda who, _: domains.options(settings, store, who), "domain_options"),
-            answer(lambda who, wish: domains.check(settings, store, who, wish), "domain_check"),
-            answer(lambda who, wish: domains.make(settings, store, who, wish), "domain_make"),
-        ],
+        server_functions=[serves(settings, name, act) for name, act in acts.items()],
     )

@@ -10,8 +10,8 @@ import gradio as gr
 from gradio.context import Context
 
 from pipeline.web.serve import note
-from pipeline.web.visitor import visitor
 from seed_space import handlers, standing
+from seed_space.asking import Asked, asks
 from seed_space.background import Background
 from seed_space.page import Page
 from seed_space.parts import part
@@ -40,18 +40,11 @@ def build(page: Page) -> Wire:
     background = Background()
 
     async def write(
-        session: Session,
-        request: gr.Request,
-        profile: gr.OAuthProfile | None,
-        token: gr.OAuthToken | None,
-        chosen: object,
-        compared: object,
-        *values: object,
+        asked: Asked, session: Session, chosen: object, compared: object, *values: object
     ) -> AsyncIterator[list[Any]]:
-        who = visitor(page.settings, profile, token, request)
         states = background.stream(
-            request.session_hash or "",
-            lambda: run(page.settings, page.store, session, who, chosen, compared, values),
+            asked.tab,
+            lambda: run(page.settings, page.store, session, asked.who, chosen, compared, values),
         )
         async with aclosing(states) as all_states:
             async for state in all_states:
@@ -77,7 +70,7 @@ def build(page: Page) -> Wire:
 
     def wire() -> None:
         writing = make.click(
-            write,
+            asks(page.settings, write),
             inputs=[page.session, cells, against, *page.screen],
             outputs=[shown, status, make, stop],
             concurrency_limit=AT_ONCE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from pipeline.core.errors import InvalidInput
+from pipeline.core.errors import InvalidInput, SeedbedError
 from pipeline.web.words import Words
 
 WORDS: Final = Words(Path(__file__).parent)
@@ -15,5 +15,9 @@ label = WORDS.label
 layout = WORDS.layout
 
 
-class Told(InvalidInput):
-    """Input that cannot be used, told in the reader's language already."""
+class Spoken(SeedbedError):
+    """An error that is told in the reader's language already."""
+
+
+class Told(Spoken, InvalidInput):
+    """Input that cannot be used, told in the reader's language."""

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import ast
 import json
 import re
 from pathlib import Path
@@ -11,6 +10,7 @@ from annotate_space.limits import TooFast
 from annotate_space.messages import FILE, told
 from pipeline.core.errors import InvalidInput, InvitationNeeded
 from pipeline.web.words import LANGUAGES
+from tests.sentences import told_by
 
 ROOT = Path(__file__).parents[2]
 SENTENCES = json.loads(FILE.read_text(encoding="utf-8"))
@@ -24,35 +24,10 @@ READ_BY_ANNOTATORS = [
 ]  # fmt: skip
 
 
-def _told_by(file: Path) -> set[str]:
-    """The sentences of the errors that a module raises because of what somebody did."""
-    found = set()
-    wanted = ERRORS if file.name != "invitations.py" else {"InvitationNeeded"}
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in wanted
-        ):
-            found |= {sentence for each in node.args if (sentence := _sentence(each))}
-    return found
-
-
-def _sentence(node: ast.expr) -> str:
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    if isinstance(node, ast.JoinedStr):
-        places = iter("0123456789")
-        return "".join(
-            str(part.value) if isinstance(part, ast.Constant) else f"{{{next(places)}}}"
-            for part in node.values
-        )
-    return ""  # an error that is told on
-
-
 @pytest.mark.parametrize("file", READ_BY_ANNOTATORS, ids=lambda file: file.stem)
 def test_what_an_annotator_may_be_told_is_translated(file: Path) -> None:
-    assert _told_by(file) - set(SENTENCES) == set()
+    wanted = ERRORS if file.name != "invitations.py" else {"InvitationNeeded"}
+    assert told_by(file, wanted) - set(SENTENCES) == set()
 
 
 def test_every_translation_has_the_same_places() -> None:
@@ -71,7 +46,7 @@ def test_an_error_is_told_in_the_readers_language() -> None:
         "Diese Einladung galt bis 2026-11-01 und ist abgelaufen. "
         "Bitten Sie den Absender um eine neue."
     )
-    assert told(TooFast(3), "fr").endswith("dans 3 s ; rien n’est perdu.")  # noqa: RUF001
+    assert told(TooFast(3), "fr").endswith("dans 3 s\u202f; rien n’est perdu.")  # noqa: RUF001
     for language in ("en", "xx", None, 3):
         assert told(expired, language) == str(expired)
 

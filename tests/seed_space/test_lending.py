@@ -14,6 +14,7 @@ from pipeline.web.visitor import Visitor
 from seed_space.allowance import allowance_of
 from seed_space.handlers import open_page
 from seed_space.session import Session
+from seed_space.suggesting import more
 from seed_space.trying import Shown, run
 from tests.factories import a_seed
 from tests.llm_server import LlmServer
@@ -60,4 +61,13 @@ def test_a_guest_sees_samples_until_the_owner_pays_no_more(folder: Path) -> None
 def test_samples_that_were_never_asked_for_are_given_back(folder: Path) -> None:
     settings = lending(folder, "http://models.example/v1")  # the key may not go there
     assert "SEEDBED_API_HOST" in preview(settings)[-1].status
+    assert allowance_of(settings).left(GUEST).samples == 3
+
+
+def test_a_suggestion_that_called_nobody_is_given_back(folder: Path) -> None:
+    settings = lending(folder, "http://models.example/v1")
+    session = Session()
+    values = open_page(settings, None, session, GUEST).values
+    answer = asyncio.run(more(settings, None, session, GUEST, "topics", values))
+    assert "SEEDBED_API_HOST" in answer["error"]
     assert allowance_of(settings).left(GUEST).samples == 3

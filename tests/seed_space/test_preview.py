@@ -16,6 +16,7 @@ import pytest
 from pipeline.core import layout
 from pipeline.core.errors import InvalidInput
 from pipeline.core.projects import make_project
+from pipeline.core.quotas import cell_key
 from pipeline.core.samples import read_samples
 from pipeline.core.schema import Cell, ModelChoice, Project, Quota, Seed
 from pipeline.core.settings import Settings
@@ -400,6 +401,20 @@ def test_the_stand_in_costs_nothing_and_says_so(settings: Settings) -> None:
     values = open_page(settings, None, session, Visitor()).values
     outlook.count(settings, None, session, Visitor())
     assert "costs nothing" in outlook.forecast(session, values)
+
+
+def test_cells_that_get_nothing_because_all_are_written_are_told(settings: Settings) -> None:
+    session = Session()
+    values = open_page(settings, None, session, Visitor()).values
+    outlook.count(settings, None, session, Visitor())
+    session.generation = session.generation.model_copy(update={"rows": 4})
+    cells = a_seed().cells()
+    made = {cell_key(cell): 1 for cell in cells}
+    session.instructions = {fingerprint(a_seed(), session.generation): made}
+    assert "Nothing is left" in outlook.forecast(session, values)
+    session.instructions = {fingerprint(a_seed(), session.generation): {cell_key(cells[0]): 4}}
+    assert "All 4 samples" in outlook.forecast(session, values)
+    assert "(3)" in outlook.forecast(session, values)
 
 
 def test_a_visitor_who_leaves_ends_the_work() -> None:

@@ -14,15 +14,15 @@ import pytest
 from fastapi import Request
 
 from pipeline.core.checks import MESSAGES, Level, Problem, check
-from pipeline.core.errors import NotAllowed, RateLimited
+from pipeline.core.errors import RateLimited
 from pipeline.core.schema import Example, Quota, Seed
 from pipeline.core.settings import Settings
 from pipeline.web.visitor import Visitor
-from pipeline.web.words import LANGUAGES, language_of, number
+from pipeline.web.words import LANGUAGES, language_of, number, typeset
 from seed_space import pieces, setting_up
 from seed_space.changes import compare
 from seed_space.screen import FIELDS, STEP_OF, name_of, read, show, told
-from seed_space.words import WORDS, Told, count, layout, say
+from seed_space.words import WORDS, count, layout, say
 from tests.factories import a_seed
 
 ROOT = Path(__file__).resolve().parents[2] / "seed_space"
@@ -187,18 +187,10 @@ def test_changes_are_told_in_the_readers_language() -> None:
     assert told_in_german["Themen"][0].endswith("„Thema 5“ und 3 weitere.")
 
 
-def test_an_error_in_english_gets_a_headline_that_its_reader_understands() -> None:
-    error = NotAllowed("<b>ana/farm is not yours.</b>", "Ask ana.")
-    shown = pieces.failure("de", error)
-    assert "Ihr Konto darf das nicht" in shown
-    assert 'lang="en"' in shown
-    assert "&lt;b&gt;ana/farm is not yours.&lt;/b&gt; Ask ana." in shown
+def test_an_outage_at_the_start_is_told_in_the_readers_language() -> None:
     slow = RateLimited("Slow down.", 3)
     page = setting_up.page(Settings(project="ana/farm"), slow, Visitor(language="de"))
     assert "Hub bittet um etwas Geduld" in page
-    assert "strong" not in pieces.failure("en", error)
-    assert pieces.failure("de", Told("Zu lang.", "Kürzen.")).count("Zu lang. Kürzen.") == 1
-    assert 'lang="en"' not in pieces.failure("de", Told("Zu lang.", "Kürzen."))
 
 
 @pytest.mark.parametrize(
@@ -215,6 +207,18 @@ def test_numbers_are_written_as_usual_in_a_language(
     language: str, value: float, written: str
 ) -> None:
     assert number(language, value) == written
+
+
+def test_a_line_does_not_break_before_a_sign_that_follows_a_space_or_within_a_measure() -> None:
+    written = typeset("fr", "« Ainsi » ; pourquoi ? De {n} Mo : {a: 1}")
+    assert written == "«\u00a0Ainsi\u00a0»\u202f; pourquoi\u202f? De {n}\u00a0Mo\u00a0: {a: 1}"
+    assert typeset("de", "je bis 20 MB werden gelesen …") == (
+        "je bis 20\u00a0MB werden gelesen\u00a0…"
+    )
+    assert " :" not in say("fr", "changes.question", text="x")
+    assert (
+        typeset("en", "Why? At most {mb} MB; “no”: yes") == "Why? At most {mb}\u00a0MB; “no”: yes"
+    )
 
 
 def test_one_and_many_are_told_apart() -> None:
