@@ -160,7 +160,7 @@ def a_problem_of_every_kind() -> list[Problem]:
 def test_every_problem_is_told_in_every_language() -> None:
     found = a_problem_of_every_kind()
     for problem in found:
-        assert told("en", problem) == problem.message
+        assert told("en", problem) == typeset("en", problem.message)
         others = {told(language, problem) for language in LANGUAGES}
         assert len(others) == len(LANGUAGES), problem
     codes = {key.split(".")[1] for key in WORDS.texts if key.startswith("problems.")}
@@ -169,7 +169,8 @@ def test_every_problem_is_told_in_every_language() -> None:
 
 
 def test_the_screen_and_other_faces_say_the_same_in_english() -> None:
-    assert {code: WORDS.texts[f"problems.{code}"]["en"] for code in MESSAGES} == dict(MESSAGES)
+    shown = {code: WORDS.texts[f"problems.{code}"]["en"] for code in MESSAGES}
+    assert shown == {code: typeset("en", text) for code, text in MESSAGES.items()}
 
 
 def test_every_field_has_a_name_and_a_step() -> None:
