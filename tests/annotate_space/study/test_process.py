@@ -61,12 +61,16 @@ def until(check: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def runs(pid: int) -> bool:
+def state(pid: int) -> str:
+    """``T`` is stopped; one that has ended is ``Z`` until it is waited for."""
     try:
-        # One that has ended stays, as "Z", until it is waited for.
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[-1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[-1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"
+
+
+def runs(pid: int) -> bool:
+    return state(pid) != "Z"
 
 
 def test_it_lives_through_everything_and_ends_with_close(study: Study, journal: Path) -> None:
@@ -92,6 +96,7 @@ def test_it_lives_through_everything_and_ends_with_close(study: Study, journal: 
     assert second is not None
 
     os.kill(second, signal.SIGSTOP)
+    until(lambda: state(second) == "T")
     failed: list[SeedbedError] = []
 
     def wait() -> None:
@@ -103,7 +108,7 @@ def test_it_lives_through_everything_and_ends_with_close(study: Study, journal: 
     waiting = [threading.Thread(target=wait) for _ in range(MOST_WAITING)]
     for each in waiting:
         each.start()
-    time.sleep(0.2)
+    until(lambda: study._places._value == 0)
     with pytest.raises(StoreUnavailable, match="Others are waiting"):
         study.ask("figures")
     study.close()
