@@ -9,7 +9,6 @@ from pathlib import Path
 
 import gradio as gr
 
-from pipeline.core.errors import SeedbedError
 from pipeline.core.settings import Settings
 from pipeline.web.look import BASE_CSS, theme
 
@@ -70,8 +69,3 @@ def note(kind: str, text: str) -> str:
     """A short notice as HTML: ``kind`` is ``good``, ``warn``, ``bad`` or empty; ``text`` plain."""
     role = "alert" if kind == "bad" else "status"
     return f'<div class="sb-note {kind}" role="{role}">{html.escape(text)}</div>'
-
-
-def error_note(error: SeedbedError) -> str:
-    """An error as a notice: what is wrong and what to do next."""
-    return note("bad", str(error))
