@@ -109,10 +109,12 @@ def test_a_space_pins_what_it_imports_and_no_more(space: Space) -> None:
         "markdown_it": "markdown-it-py",
         "jinja2": "Jinja2",
         "charset_normalizer": "charset-normalizer",
+        "yaml": "PyYAML",
     }
     needs = {packages.get(name, name) for name in imported - sys.stdlib_module_names}
     needs -= {"pipeline", "seed_space", "annotate_space", "pydantic_core"}
     needs -= {"fastapi"}  # Gradio's, which decides its version
+    needs -= {"model2vec"}  # for those who want to search by meaning
     pinned = {line.split("==")[0].split("[")[0] for line in wanted}
     undeclared_by_distilabel = {"requests"}
     found_by_uvicorn = {"httptools", "uvloop"}
