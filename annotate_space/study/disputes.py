@@ -11,12 +11,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from annotate_space.study.material import Material, Reading
-from annotate_space.study.topics import Topics
 from pipeline.core.feedback import timestamp
 from pipeline.core.schema import TASKS, Task
 from pipeline.curation.consensus import Consensus
 from pipeline.curation.disputes import Disputes
-from pipeline.curation.judgements import BOTH_BAD, FIRST, SECOND, TIE, Flags, Judgements
+from pipeline.curation.judgements import BOTH_BAD, FIRST, SECOND, TIE, Codes, Flags, Judgements
 from pipeline.curation.questions import SUBJECTS
 
 MOST_VOTES: Final = 100
@@ -28,8 +27,11 @@ _SIDES: Final = {FIRST: "left", SECOND: "right", TIE: "tie", BOTH_BAD: "both_bad
 
 @dataclass(frozen=True, slots=True)
 class _Found:
+    """What a reading comes to: ``topic`` of each judged sample is a place in ``topics``, or -1."""
+
     disputes: Disputes
-    topics: Topics
+    topics: list[str]
+    topic: Codes
 
 
 _found: WeakKeyDictionary[Consensus, _Found] = WeakKeyDictionary()
@@ -56,8 +58,7 @@ def disputes(material: Material, payload: dict[str, Any]) -> dict[str, Any]:
     tasks = np.bincount(told.task[chosen], minlength=len(TASKS))
     if payload["task"] is not None:
         chosen &= told.task == TASKS.index(payload["task"])
-    topic = found.topics.of[told.sample]
-    names = found.topics.names
+    topic, names = found.topic[told.sample], found.topics
     topics = np.bincount(topic[chosen & (topic >= 0)], minlength=len(names))
     if payload["topic"] is not None:
         wanted = names.index(payload["topic"]) if payload["topic"] in names else -2
@@ -103,8 +104,8 @@ def votes(material: Material, payload: dict[str, Any]) -> dict[str, Any]:
 def _find(material: Material, reading: Reading) -> _Found:
     found = _found.get(reading.consensus)
     if found is None:
-        topics = Topics.read(material.store, reading.judgements.samples)
-        found = _found[reading.consensus] = _Found(Disputes.of(reading.consensus), topics)
+        topics = material.noted.topics(reading.judgements)
+        found = _found[reading.consensus] = _Found(Disputes.of(reading.consensus), *topics)
     return found
 
 

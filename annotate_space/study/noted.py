@@ -1,4 +1,4 @@
-"""What figures need of samples, kept while the project's votes are read again and again.
+"""What is known of samples, kept while the project's votes are read again and again.
 
 Samples never change, so that each is read once, and only the row groups that hold judged ones. Of a
 million with two completions each it takes about 70 MB, all of it numbers; texts are counted and let
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,13 +24,14 @@ from pipeline.core import layout
 from pipeline.core.errors import InvalidInput
 from pipeline.core.samples import open_parquet
 from pipeline.core.store import Store
-from pipeline.curation.judgements import STATUSES, Judgements, Small
+from pipeline.curation.judgements import STATUSES, Codes, Judgements, Small
 from pipeline.curation.measures import words
 from pipeline.curation.shown import AS_IT_WAS, CHANGED, DISCARDED, Shown
 
 _log = logging.getLogger(__name__)
 
-_COLUMNS: Final = ("sample_id", "topic", "answer", "completions")
+_TOPICS: Final = ("sample_id", "topic")
+_COLUMNS: Final = (*_TOPICS, "answer", "completions")
 _SPREAD: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 """Keeps apart completions of different samples that have the same id."""
 _ODD: Final = (InvalidInput, pa.ArrowException, AttributeError, LookupError, TypeError, ValueError)
@@ -82,9 +84,11 @@ class Noted:
         self._folder = Path()
         self._shards: dict[str, int] = {}
         self._read: set[tuple[int, int]] = set()
+        self._read_topics: set[tuple[int, int]] = set()
         self._topics: dict[str, int] = {}
         self._places = _Table(shard=np.int32, group=np.int32)
-        self._samples = _Table(topic=np.int32, answer=np.uint64)
+        self._topic_of = _Table(topic=np.int32)
+        self._samples = _Table(answer=np.uint64)
         self._completions = _Table(words=np.int32, rating=np.float32)
 
     def __len__(self) -> int:
@@ -102,6 +106,25 @@ class Noted:
             self._find_shards()
             self._take_in(samples)
             return self._filled(judgements, samples)
+
+    def topics(self, judgements: Judgements) -> tuple[list[str], Codes]:
+        """Every topic, and for each judged sample a place among them; -1 if it is not found.
+
+        Raises:
+            SeedbedError: The samples cannot be read now.
+        """
+        samples = hash_ids(judgements.samples.to_pylist())
+        with self._guard:
+            self._find_shards()
+            wanted = self._unread(samples, self._topic_of, self._read_topics)
+            found = _Rows()
+            self._each(wanted, _TOPICS, partial(self._note_topic, found))
+            self._keep_topics(found)
+            self._read_topics.update(wanted)
+            at, there = self._topic_of.find(samples)
+            topic = np.full(len(samples), -1, np.int32)
+            topic[there] = self._topic_of.columns["topic"][at[there]]
+            return list(self._topics), topic
 
     def _find_shards(self) -> None:
         """Learn which row group of new shards holds which sample."""
@@ -121,35 +144,59 @@ class Noted:
 
     def _take_in(self, samples: Hashes) -> None:
         """Read the row groups with samples of which nothing is known yet."""
-        _, known = self._samples.find(samples)
-        at, there = self._places.find(samples[~known])
-        places = (self._places.columns[name][at[there]].tolist() for name in ("shard", "group"))
-        wanted = sorted(set(zip(*places, strict=True)) - self._read)
-        if not wanted:
-            return
-        paths = list(self._shards)
-        if not all((self._folder / paths[shard]).exists() for shard, _ in wanted):
-            self._folder = self._store.checkout(layout.SAMPLES)  # a cache can be emptied
+        wanted = self._unread(samples, self._samples, self._read)
         found = _Rows()
-        for shard, group in wanted:
-            try:
-                for row in _rows_of(self._folder / paths[shard], group):
-                    self._note(row, found)
-            except _ODD as error:
-                _log.warning("Figures leave out part of %s: %s", paths[shard], error)
+        self._each(wanted, _COLUMNS, partial(self._note, found))
         self._keep(found)
         self._read.update(wanted)
 
-    def _note(self, row: dict[str, Any], found: _Rows) -> None:
+    def _unread(
+        self, samples: Hashes, table: _Table, read: set[tuple[int, int]]
+    ) -> list[tuple[int, int]]:
+        """Shard and row group of what ``table`` lacks and was not ``read``."""
+        _, known = table.find(samples)
+        at, there = self._places.find(samples[~known])
+        places = (self._places.columns[name][at[there]].tolist() for name in ("shard", "group"))
+        return sorted(set(zip(*places, strict=True)) - read)
+
+    def _each(
+        self,
+        wanted: Sequence[tuple[int, int]],
+        columns: Sequence[str],
+        note: Callable[[dict[str, Any]], object],
+    ) -> None:
+        """Note the rows of some row groups; what cannot be read is left out."""
+        paths = list(self._shards)
+        if not all((self._folder / paths[shard]).exists() for shard, _ in wanted):
+            self._folder = self._store.checkout(layout.SAMPLES)  # a cache can be emptied
+        for shard, group in wanted:
+            try:
+                for row in _rows_of(self._folder / paths[shard], group, columns):
+                    note(row)
+            except _ODD as error:
+                _log.warning("Figures leave out part of %s: %s", paths[shard], error)
+
+    def _note_topic(self, found: _Rows, row: Mapping[str, Any]) -> int:
+        """Returns the sample's hash."""
         sample = hash_id(row["sample_id"])
+        topic = self._topics.setdefault(row["topic"] or "", len(self._topics))
         found.samples.append(sample)
-        found.topics.append(self._topics.setdefault(row["topic"] or "", len(self._topics)))
-        found.answers.append(hash_id(row.get("answer") or ""))
-        for one in row["completions"] or ():
-            rating = one.get("judge_rating")
-            found.completions.append(hash_id(one["completion_id"]))
+        found.topics.append(topic)
+        return sample
+
+    def _note(self, found: _Rows, row: Mapping[str, Any]) -> None:
+        # All of it before any is noted: a row may be odd anywhere.
+        answer = hash_id(row.get("answer") or "")
+        completions = [
+            (hash_id(one["completion_id"]), words(one["text"] or ""), one.get("judge_rating"))
+            for one in row["completions"] or ()
+        ]
+        sample = self._note_topic(found, row)
+        found.answers.append(answer)
+        for completion, count, rating in completions:
+            found.completions.append(completion)
             found.owners.append(sample)
-            found.words.append(words(one["text"] or ""))
+            found.words.append(count)
             found.ratings.append(np.nan if rating is None else rating)
 
     def _keep(self, found: _Rows) -> None:
@@ -157,18 +204,25 @@ class Noted:
             np.array(hashes, np.uint64)
             for hashes in (found.samples, found.answers, found.completions, found.owners)
         )
-        self._samples.add(samples, {"topic": np.array(found.topics), "answer": answers})
+        self._keep_topics(found)
+        self._samples.add(samples, {"answer": answers})
         self._completions.add(
             _together(owners, completions),
             {"words": np.array(found.words), "rating": np.array(found.ratings)},
         )
 
+    def _keep_topics(self, found: _Rows) -> None:
+        self._topic_of.add(
+            np.array(found.samples, np.uint64), {"topic": np.array(found.topics, np.int32)}
+        )
+
     def _filled(self, judgements: Judgements, samples: Hashes) -> Shown:
         shown = Shown(judgements)
         sample = samples[judgements.column("sample", np.int32)]
-        at, there = self._samples.find(sample)
         shown.topics = list(self._topics)
-        shown.topic[there] = self._samples.columns["topic"][at[there]]
+        at, there = self._topic_of.find(sample)
+        shown.topic[there] = self._topic_of.columns["topic"][at[there]]
+        at, there = self._samples.find(sample)
         completions = hash_ids(judgements.completions.to_pylist())
         pair = judgements.task("pairwise")
         for names, counts, ratings in (
@@ -201,9 +255,9 @@ def _reviews(judgements: Judgements, rows: npt.NDArray[np.int64], answers: Hashe
     return found.astype(np.int8)
 
 
-def _rows_of(path: Path, group: int) -> Iterator[dict[str, Any]]:
+def _rows_of(path: Path, group: int, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     with open_parquet(path) as file:
-        names = [name for name in _COLUMNS if name in file.schema_arrow.names]
+        names = [name for name in columns if name in file.schema_arrow.names]
         yield from file.read_row_group(group, columns=names, use_threads=False).to_pylist()
 
 

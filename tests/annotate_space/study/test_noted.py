@@ -85,3 +85,33 @@ def test_only_what_is_new_is_read(folder: Path, caplog: pytest.LogCaptureFixture
     same(noted.shown(judgements), passed)
     assert len(noted) == 6
     assert "cannot be read" in caplog.text
+
+
+def test_topics_alone_are_told_of_what_is_judged_and_can_be_read(folder: Path) -> None:
+    store = FolderStore(folder)
+    first, lost = rated(0), rated(7)
+    fill(store, [first])
+    noted = Noted(store)
+
+    def topics(*samples: Sample) -> dict[str, str | None]:
+        judgements = Judgements.of([thumb(sample, 0, True) for sample in samples])
+        names, places = noted.topics(judgements)
+        ids = judgements.samples.to_pylist()
+        told = [names[place] if place >= 0 else None for place in places.tolist()]
+        return dict(zip(ids, told, strict=True))
+
+    assert topics() == {}
+    assert topics(lost) == {lost.sample_id: None}
+    assert topics(first) == {first.sample_id: "Clay soils"}
+    second = rated(1, topic="Ponds")
+    later = {
+        layout.sample_shard("later", 0): to_parquet([second]),
+        layout.sample_shard("torn", 0): b"no parquet",
+    }
+    store.commit(later, message="Add more")
+    noted.shown(Judgements.of([thumb(second, 0, True)]))  # which learns of it as well
+    assert topics(first, second, lost) == {
+        first.sample_id: "Clay soils",
+        second.sample_id: "Ponds",
+        lost.sample_id: None,
+    }
