@@ -226,9 +226,7 @@ def submit(opening: Opening, payload: Payload, caller: Caller) -> Reply:
     tab = payload.get("tab")
     if isinstance(tab, str) and _TAB.fullmatch(tab):
         service.board.renew(person.annotator, tab)
-    receipt = service.submit(person, events)
-    rejected = {name: told(why, payload.get("language")) for name, why in receipt.rejected.items()}
-    return _standing_of(service, person, receipt) | {"rejected": rejected}
+    return _became(service, person, service.submit(person, events), payload.get("language"))
 
 
 def check(opening: Opening, payload: Payload, caller: Caller) -> Reply:
@@ -265,14 +263,14 @@ def submit_feedback(opening: Opening, who: Payload, caller: Caller, events: obje
     """For scripts: keep events and tell what became of each."""
     sent = _events(events)
     service, person = enter(opening, {"who": who}, caller, "events", len(sent))
-    return _standing_of(service, person, service.submit(person, sent))
+    return _became(service, person, service.submit(person, sent))
 
 
 def undo_feedback(opening: Opening, who: Payload, caller: Caller, event_ids: object) -> Reply:
     """For scripts: take back answers by the ids they were sent with."""
     ids = _texts(event_ids, MAX_EVENTS)
     service, person = enter(opening, {"who": who}, caller, "events", len(ids))
-    return _standing_of(service, person, service.withdraw(person, ids))
+    return _became(service, person, service.withdraw(person, ids))
 
 
 def progress(opening: Opening, who: Payload, caller: Caller) -> Reply:
@@ -286,10 +284,13 @@ def progress(opening: Opening, who: Payload, caller: Caller) -> Reply:
     }
 
 
-def _standing_of(service: AnnotateService, person: Person, receipt: Receipt) -> Reply:
+def _became(
+    service: AnnotateService, person: Person, receipt: Receipt, language: object = "en"
+) -> Reply:
+    """What became of events that were sent, with refusals in a language."""
     return {
         "received": receipt.received,
-        "rejected": {name: str(why) for name, why in receipt.rejected.items()},
+        "rejected": {name: told(why, language) for name, why in receipt.rejected.items()},
         "outdated": receipt.outdated,
         "wrote": receipt.wrote,
         "saved": service.saved(person, receipt.received),
